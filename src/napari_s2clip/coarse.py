@@ -1,0 +1,135 @@
+"""Stage 2: dense features and class names to probabilities and the coarse map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from .classes import ClassSet
+    from .features.windows import WindowPlan
+
+__all__ = ["CoarseMap", "average_logits", "classify", "resize_rows"]
+
+_BLOCK = 1 << 24
+"""Logits held at once while the image is filled, in elements (64 MB)."""
+
+
+@dataclass(frozen=True)
+class CoarseMap:
+    """The coarse label map and the probabilities it was taken from.
+
+    Attributes
+    ----------
+    labels : ndarray of uint16, (H, W)
+        0 is background, i the i-th class.
+    probabilities : ndarray of float32, (C, H, W)
+    """
+
+    labels: NDArray[np.uint16]
+    probabilities: NDArray[np.float32]
+
+
+def average_logits(features: Tensor, text: Tensor, plan: WindowPlan) -> Tensor:
+    """Cosine logits of every window, averaged where windows overlap.
+
+    Parameters
+    ----------
+    features : Tensor, (windows, h, w, d)
+        Unit vectors.
+    text : Tensor, (Q, d)
+        Unit vectors of the phrases.
+    plan : WindowPlan
+
+    Returns
+    -------
+    Tensor of float32, (Q, H', W')
+        On the resized image.
+    """
+    total = features.new_zeros((len(text), *plan.size))
+    hits = features.new_zeros(plan.size)
+    height, width = plan.window
+    for window, (top, left) in zip(features, plan.corners, strict=True):
+        logits = (window @ text.T).permute(2, 0, 1)[None]
+        logits = F.interpolate(
+            logits, plan.window, mode="bilinear", align_corners=False
+        )[0]
+        total[:, top : top + height, left : left + width] += logits
+        hits[top : top + height, left : left + width] += 1
+    return total / hits
+
+
+def resize_rows(maps: Tensor, size: tuple[int, int], first: int, last: int) -> Tensor:
+    """Rows ``first`` to ``last`` of maps (Q, h, w) resized to ``size``, bilinear.
+
+    Equal to those rows of ``F.interpolate(…, align_corners=False)``, without the rest
+    of the picture in memory.
+    """
+    rows = torch.arange(first, last, device=maps.device, dtype=maps.dtype)
+    source = ((rows + 0.5) * (maps.shape[1] / size[0]) - 0.5).clamp(
+        0, maps.shape[1] - 1
+    )
+    low = source.floor().long()
+    high = (low + 1).clamp(max=maps.shape[1] - 1)
+    weight = (source - low).view(1, -1, 1)
+    band = torch.lerp(maps[:, low], maps[:, high], weight)
+    return F.interpolate(
+        band[None], (last - first, size[1]), mode="bilinear", align_corners=False
+    )[0]
+
+
+def classify(
+    logits: Tensor,
+    classes: ClassSet,
+    image_size: tuple[int, int],
+    *,
+    logit_scale: float,
+    probability_threshold: float,
+    on_rows: Callable[[int, int], None] = lambda done, total: None,
+) -> CoarseMap:
+    """Probabilities and labels at image size.
+
+    p = softmax(scale · logits) over all phrases; a class's probability is the maximum
+    over its phrases; background is a class of its own that maps to 0, and so do pixels
+    whose best class stays below ``probability_threshold``.
+
+    Parameters
+    ----------
+    logits : Tensor, (Q, h, w)
+        Cosines for the phrases of all classes in order, background words last.
+    classes : ClassSet
+    image_size : (int, int)
+        Height and width of the result.
+    logit_scale, probability_threshold : float
+    on_rows : callable
+        Called with rows done and rows in all.
+    """
+    height, width = image_size
+    owner = [i for i, entry in enumerate(classes) for _ in entry.phrases]
+    owner += [len(classes)] * len(classes.background)
+    groups = torch.tensor(owner, device=logits.device)
+    plain = len(owner) == len(classes)
+    probabilities = np.empty((len(classes), height, width), np.float32)
+    labels = np.empty((height, width), np.uint16)
+    step = max(1, _BLOCK // (len(owner) * width))
+    for first in range(0, height, step):
+        last = min(height, first + step)
+        band = (logit_scale * resize_rows(logits, image_size, first, last)).softmax(0)
+        if not plain:
+            index = groups.view(-1, 1, 1).expand_as(band)
+            best = band.new_zeros((max(owner) + 1, *band.shape[1:]))
+            band = best.scatter_reduce(0, index, band, "amax")
+        top, winner = band.max(0)
+        winner = winner + 1
+        winner[(winner > len(classes)) | (top < probability_threshold)] = 0
+        probabilities[:, first:last] = band[: len(classes)].cpu().numpy()
+        labels[first:last] = winner.cpu().numpy().astype(np.uint16)
+        on_rows(last, height)
+    return CoarseMap(labels, probabilities)

@@ -1,0 +1,1 @@
+"""Built-in demo: procedural scenes, tiny models, their training recipe."""

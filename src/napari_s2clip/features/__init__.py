@@ -1,0 +1,1 @@
+"""Dense CLIP features: windows, attention parts, outliers, DINO proxy, methods."""

@@ -1,0 +1,115 @@
+"""From hidden states to dense features in CLIP's shared space, window by window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention import (
+    cosine_similarity,
+    proxy_attention,
+    self_self_attention,
+    similarity_attention,
+    smooth,
+)
+from .levels import choose_levels, choose_mid_layer
+from .outliers import find_outliers, repair
+
+if TYPE_CHECKING:
+    from ..models.clip import ClipModel, HiddenStates
+    from ..settings import Settings
+
+__all__ = ["clip_features", "s2clip_features"]
+
+
+def clip_features(clip: ClipModel, hidden: HiddenStates) -> Tensor:
+    """Vanilla CLIP: the library's last block, LN_post and projection on every patch.
+
+    Returns
+    -------
+    Tensor, (B, h, w, d)
+        Not normalised, on CLIP's grid.
+    """
+    tokens = clip.project(clip.last_block(hidden.states[-1]))[:, 1:]
+    return tokens.reshape(len(tokens), *hidden.grid, -1)
+
+
+@torch.inference_mode()
+def s2clip_features(
+    clip: ClipModel,
+    hidden: HiddenStates,
+    vfm_tokens: Tensor | None,
+    settings: Settings,
+) -> Tensor:
+    """Hierarchical progressive CLIP features, fused with a vision model's attention.
+
+    For the repaired state p of the block before the last and the sum M of the levels,
+    both smoothed by the middle layer's similarity S_mid::
+
+        A_C = ½ [A_ss + softmax₊(3 (S_mid − mean S_mid))]
+        o_u = Wo (A_D · upsample(A_C · Wv LN1(u))) + cls_weight · CLS(u)
+        f   = proj · LN_post(o_p + o_M)
+
+    The last block's residual and feed-forward part are dropped. Reconstructed from
+    the paper's published appendix; the inferred parts are marked in `Settings`.
+
+    Parameters
+    ----------
+    clip : ClipModel
+    hidden : HiddenStates
+        Of a batch of windows.
+    vfm_tokens : Tensor, (B, h', w', d'), optional
+        The vision model's tokens; without them A_D is left out.
+    settings : Settings
+
+    Returns
+    -------
+    Tensor, (B, h', w', d), or (B, h, w, d) without ``vfm_tokens``
+        Not normalised.
+    """
+    before_last = hidden.states[-1]
+    patches = before_last[:, 1:]
+    middle = hidden.states[choose_mid_layer(clip.n_blocks, settings.mid_layer)][:, 1:]
+    branches = [(before_last[:, :1], patches)]
+    levels = choose_levels(clip.n_blocks, settings.levels)
+    if len(levels):
+        total = torch.stack([hidden.states[level] for level in levels]).sum(0)
+        branches.append((total[:, :1], total[:, 1:]))
+    if settings.repair_outliers:
+        outliers = find_outliers(patches)
+        middle = repair(middle, outliers, hidden.grid)
+        branches = [(c, repair(u, outliers, hidden.grid)) for c, u in branches]
+    similarity = cosine_similarity(middle)
+    shared = similarity_attention(similarity)[:, None]
+    proxy = None
+    if vfm_tokens is not None:
+        proxy = proxy_attention(
+            vfm_tokens.flatten(1, 2), settings.proxy_beta, settings.proxy_gamma
+        )
+
+    summed: Tensor | float = 0.0
+    for cls_token, tokens in branches:
+        u = smooth(tokens, similarity, settings.smoothing_threshold)
+        q, k, v = clip.last.qkv(u)
+        attention = (self_self_attention(q, k, clip.last.scale) + shared) / 2
+        values = (attention @ v).transpose(1, 2).flatten(2)
+        if proxy is not None and vfm_tokens is not None:
+            values = proxy @ _resample(values, hidden.grid, vfm_tokens.shape[1:3])
+        summed = summed + clip.last.out(values) + settings.cls_weight * cls_token
+    grid = hidden.grid if vfm_tokens is None else vfm_tokens.shape[1:3]
+    assert isinstance(summed, Tensor)
+    return clip.project(summed).reshape(len(patches), *grid, -1)
+
+
+def _resample(
+    tokens: Tensor, grid: tuple[int, int], new: torch.Size | tuple[int, int]
+) -> Tensor:
+    """Bilinear change of grid: (B, h * w, d) to (B, h' * w', d)."""
+    if tuple(new) == tuple(grid):
+        return tokens
+    maps = tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
+    maps = F.interpolate(maps, tuple(new), mode="bilinear", align_corners=False)
+    return maps.flatten(2).transpose(1, 2)

@@ -1,0 +1,1 @@
+"""Models: what they are, where their weights lie, how they are loaded."""

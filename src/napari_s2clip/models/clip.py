@@ -1,0 +1,175 @@
+"""CLIP as the pipeline sees it: hidden states, the last block's parts, text vectors.
+
+The blocks, norms and projections are open_clip's own modules and are called, never
+rewritten; only the position embedding is interpolated, because windows may have any
+grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ClipModel", "HiddenStates", "LastBlock", "normalise_pixels"]
+
+
+def normalise_pixels(
+    images: NDArray[Any] | Tensor,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device,
+) -> Tensor:
+    """uint8 images (B, H, W, 3) to a normalised float32 batch (B, 3, H, W)."""
+    batch = torch.as_tensor(images).to(device).permute(0, 3, 1, 2).float() / 255
+    shift, scale = (
+        torch.tensor(v, dtype=torch.float32, device=device).view(1, 3, 1, 1)
+        for v in (mean, std)
+    )
+    return (batch - shift) / scale
+
+
+@dataclass(frozen=True)
+class HiddenStates:
+    """Outputs of the blocks for a batch of windows.
+
+    Attributes
+    ----------
+    states : list of Tensor, each (B, 1 + h * w, width)
+        ``states[l]`` is the output of block l (from 0), class token first.
+    grid : (int, int)
+        Rows h and columns w of patches.
+    """
+
+    states: list[Tensor]
+    grid: tuple[int, int]
+
+
+class LastBlock:
+    """Queries, keys, values and the output map of the last block's attention."""
+
+    def __init__(self, block: nn.Module) -> None:
+        attention = block.attn
+        if not isinstance(attention, nn.MultiheadAttention):
+            raise ValueError(
+                "clip: the last block has no torch.nn.MultiheadAttention but "
+                f"{type(attention).__name__}; choose a plain ViT of open_clip"
+            )
+        self._attention = attention
+        self._norm: Callable[[Tensor], Tensor] = block.ln_1  # type: ignore[assignment]
+        self.heads = attention.num_heads
+        self.scale = float(attention.head_dim) ** -0.5
+
+    def qkv(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k, v of LN1(tokens): (B, N, width) to three of (B, heads, N, d_head)."""
+        weight, bias = self._attention.in_proj_weight, self._attention.in_proj_bias
+        batch, count, width = tokens.shape
+        joined = F.linear(self._norm(tokens), weight, bias)
+        split = joined.view(batch, count, 3, self.heads, width // self.heads)
+        q, k, v = split.permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def out(self, values: Tensor) -> Tensor:
+        """The output map Wo of (B, N, width)."""
+        result: Tensor = self._attention.out_proj(values)
+        return result
+
+
+class ClipModel:
+    """A frozen CLIP of open_clip.
+
+    Parameters
+    ----------
+    model : open_clip.model.CLIP
+    tokenizer : callable
+        Texts to token ids (T, context).
+    device : torch.device
+    mean, std : sequence of 3 floats
+        Of the pixels in 0 to 1.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Callable[[list[str]], Tensor],
+        device: torch.device,
+        mean: Sequence[float],
+        std: Sequence[float],
+    ) -> None:
+        self.model: Any = model.to(device).eval().requires_grad_(False)
+        self.device = device
+        self._tokenizer = tokenizer
+        self._mean, self._std = tuple(mean), tuple(std)
+        self._visual: Any = self.model.visual
+        self._blocks: list[nn.Module] = list(self._visual.transformer.resblocks)
+        self.last = LastBlock(self._blocks[-1])
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch, in pixels."""
+        return int(self._visual.patch_size[0])
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks L; they count from 0."""
+        return len(self._blocks)
+
+    def _embed(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        visual = self._visual
+        patches = visual.conv1(pixels)
+        grid = (patches.shape[-2], patches.shape[-1])
+        tokens = patches.flatten(2).transpose(1, 2)
+        first = visual.class_embedding.expand(len(tokens), 1, -1).to(tokens.dtype)
+        tokens = torch.cat([first, tokens], 1) + self._positions(grid)
+        return visual.ln_pre(visual.patch_dropout(tokens)), grid
+
+    def _positions(self, grid: tuple[int, int]) -> Tensor:
+        """Position embedding (1 + h * w, width) for a grid, bicubic."""
+        table: Tensor = self._visual.positional_embedding
+        own = tuple(self._visual.grid_size)
+        if grid == own:
+            return table
+        patches = table[1:].T.reshape(1, -1, *own)
+        patches = F.interpolate(patches, grid, mode="bicubic", align_corners=False)
+        return torch.cat([table[:1], patches.flatten(2)[0].T])
+
+    @torch.inference_mode()
+    def hidden_states(self, windows: NDArray[Any]) -> HiddenStates:
+        """Outputs of all blocks but the last for uint8 windows (B, H, W, 3).
+
+        H and W must be multiples of `patch_size`.
+        """
+        tokens, grid = self._embed(
+            normalise_pixels(windows, self._mean, self._std, self.device)
+        )
+        states = []
+        for block in self._blocks[:-1]:
+            tokens = block(tokens)
+            states.append(tokens)
+        return HiddenStates(states, grid)
+
+    @torch.inference_mode()
+    def last_block(self, tokens: Tensor) -> Tensor:
+        """The library's whole last block: (B, 1 + N, width) to the same shape."""
+        result: Tensor = self._blocks[-1](tokens)
+        return result
+
+    @torch.inference_mode()
+    def project(self, tokens: Tensor) -> Tensor:
+        """LN_post and projection to the shared space: (…, width) to (…, d)."""
+        result: Tensor = self._visual.ln_post(tokens) @ self._visual.proj
+        return result
+
+    @torch.inference_mode()
+    def encode_text(self, texts: list[str]) -> Tensor:
+        """Text vectors (T, d), not normalised."""
+        tokens = self._tokenizer(texts).to(self.device)
+        result: Tensor = self.model.encode_text(tokens)
+        return result.float()

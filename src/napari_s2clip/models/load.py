@@ -1,0 +1,177 @@
+"""Build the three models of a specification and fill in their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .. import __version__
+from ..demo import architectures
+from ..progress import Reporter
+from .clip import ClipModel
+from .sam import SamModel
+from .vfm import VisionModel
+from .weights import locate_all, sha256
+
+if TYPE_CHECKING:
+    from .specs import ModelSpec, Part, PartName
+
+__all__ = ["Models", "load_models"]
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The loaded parts and where they came from."""
+
+    clip: ClipModel
+    vfm: VisionModel
+    sam: SamModel
+    origin: dict[PartName, dict[str, str]]
+    """For each part its title, architecture, file name and SHA-256."""
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    """A state dict from safetensors, or from a pickle that may hold tensors only."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        state: dict[str, Any] = load_file(path)
+    else:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in state.items()
+    }
+
+
+def _fill(model: nn.Module, part: Part, path: Path | None) -> nn.Module:
+    if path is None:
+        return model
+    try:
+        model.load_state_dict(_read_state(path))
+    except RuntimeError as error:
+        reason = str(error).splitlines()
+        detail = reason[1].strip() if len(reason) > 1 else reason[0]
+        raise ValueError(
+            f"weights[{part.role!r}]: {path.name} does not fit {part.title} "
+            f"({part.architecture}): {detail}"
+        ) from error
+    return model
+
+
+def _build_clip(part: Part) -> nn.Module:
+    if part.built_in:
+        demo: nn.Module = architectures.build_clip()
+        return demo
+    import open_clip
+
+    model: nn.Module = open_clip.create_model(
+        part.architecture, pretrained=None, load_weights=False
+    )
+    return model
+
+
+def _clip_tokenizer(part: Part) -> Callable[[list[str]], Tensor]:
+    import open_clip
+
+    if part.built_in:
+        context = architectures.CLIP_CONFIG["text_cfg"]["context_length"]
+        tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(
+            context_length=context
+        )
+    else:
+        tokenizer = open_clip.get_tokenizer(part.architecture)
+    return tokenizer
+
+
+def _build_vfm(part: Part) -> nn.Module:
+    if part.built_in:
+        return architectures.build_dino()
+    import timm
+
+    model: nn.Module = timm.create_model(
+        part.architecture, pretrained=False, num_classes=0, dynamic_img_size=True
+    )
+    return model
+
+
+def _build_sam(part: Part) -> nn.Module:
+    if part.built_in:
+        demo: nn.Module = architectures.build_sam()
+        return demo
+    from segment_anything import sam_model_registry
+
+    model: nn.Module = sam_model_registry[part.architecture](checkpoint=None)
+    return model
+
+
+def load_models(
+    spec: ModelSpec,
+    device: torch.device,
+    weights: Literal["random"] | Mapping[str, Path | str] | None = None,
+    report: Reporter | None = None,
+) -> Models:
+    """Load the parts of ``spec`` to ``device``.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    device : torch.device
+    weights : "random" or mapping of str to path, optional
+        ``"random"`` builds the real sizes without weights, from a fixed seed; a
+        mapping gives files for the parts ``"clip"``, ``"vfm"``, ``"sam"``.
+    report : Reporter, optional
+
+    Raises
+    ------
+    WeightsNotFound
+        If a weight file is missing; looked for before anything is built.
+    ValueError
+        If a file does not fit its architecture.
+    """
+    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+
+    report = report or Reporter()
+    if isinstance(weights, str):
+        if weights != "random":
+            raise ValueError(
+                f"weights: {weights!r} is not 'random'; give a mapping such as "
+                "{'sam': PATH}"
+            )
+        paths: dict[PartName, Path] = {}
+    else:
+        paths = locate_all(spec, weights)
+    origin: dict[PartName, dict[str, str]] = {}
+    built: dict[str, nn.Module] = {}
+    builders = {"clip": _build_clip, "vfm": _build_vfm, "sam": _build_sam}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for done, part in enumerate(spec.parts):
+            report("load", done, len(spec.parts), part.title)
+            path = paths.get(part.role)
+            built[part.role] = _fill(builders[part.role](part), part, path)
+            origin[part.role] = {
+                "title": part.title,
+                "architecture": part.architecture,
+                "file": path.name if path else "random weights",
+                "sha256": sha256(path) if path else "",
+                "package": f"napari-s2clip {__version__}" if part.built_in else "",
+            }
+    report("load", len(spec.parts), len(spec.parts))
+    clip = ClipModel(
+        built["clip"],
+        _clip_tokenizer(spec.clip),
+        device,
+        OPENAI_DATASET_MEAN,
+        OPENAI_DATASET_STD,
+    )
+    vfm = VisionModel(built["vfm"], device, IMAGENET_MEAN, IMAGENET_STD)
+    return Models(clip, vfm, SamModel(built["sam"], device), origin)

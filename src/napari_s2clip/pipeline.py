@@ -1,0 +1,346 @@
+"""The method on one page: encode, classify, find regions, refine.
+
+S2CLIP, reconstructed from the paper's published appendix. NumPy at the borders, torch
+inside.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from . import __version__
+from .classes import ClassEntry, ClassSet
+from .coarse import CoarseMap, average_logits, classify
+from .features.encode import ImageFeatures, encode_image
+from .image import RGBImage, to_rgb
+from .models.device import choose_device
+from .models.load import Models, load_models
+from .models.specs import ModelSpec, find_spec
+from .progress import CancelToken, ProgressCallback, Reporter
+from .refine.refine import Refinement, refine
+from .regions import Regions, find_regions, full_resolution_regions, half_resolution
+from .results import REGION_COLUMNS, Segmentation
+from .settings import Settings
+from .text import TextEncoder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from numpy.typing import NDArray
+
+__all__ = ["S2CLIP", "ImageFeatures"]
+
+_LIBRARIES = ("torch", "open_clip_torch", "timm", "segment-anything", "numpy")
+
+
+class S2CLIP:
+    """Open-vocabulary segmentation without training.
+
+    Make one with `S2CLIP.load`.
+
+    Examples
+    --------
+    >>> model = S2CLIP.load("demo")
+    >>> features = model.encode(image)
+    >>> result = model.segment(features, ["red circle", "grass"])
+    >>> result.refined.shape == image.shape[:2]
+    True
+    """
+
+    def __init__(self, spec: ModelSpec, models: Models, device: torch.device) -> None:
+        self.spec = spec
+        self.models = models
+        self.device = device
+        self._text = TextEncoder(models.clip)
+
+    @classmethod
+    def load(
+        cls,
+        spec: str | ModelSpec = "demo",
+        *,
+        device: str = "auto",
+        weights: Literal["random"] | Mapping[str, Path | str] | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> S2CLIP:
+        """Load the models of a specification. Never opens a network connection.
+
+        Parameters
+        ----------
+        spec : str or ModelSpec
+            ``"demo"``, ``"vit-b-16"``, ``"vit-l-14"``, ``"vit-h-14"``.
+        device : str
+            ``"auto"`` is CUDA, then MPS, then the CPU.
+        weights : "random" or mapping, optional
+            Files instead of those in the store, by part (``"clip"``, ``"vfm"``,
+            ``"sam"``); ``"random"`` builds the real sizes without weights.
+        progress : callable, optional
+            Called with a `Progress`.
+        cancel : CancelToken, optional
+
+        Raises
+        ------
+        WeightsNotFound
+            If a weight file is missing.
+        ValueError
+            If the specification or device is unknown, or a file does not fit.
+        """
+        found = find_spec(spec)
+        chosen = choose_device(device)
+        models = load_models(found, chosen, weights, Reporter(progress, cancel))
+        return cls(found, models, chosen)
+
+    def encode(
+        self,
+        image: Any,
+        *,
+        settings: Settings | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> ImageFeatures:
+        """Encode an image once; `segment` takes the result with any class names.
+
+        Parameters
+        ----------
+        image : array_like or RGBImage
+            See `napari_s2clip.image.to_rgb`.
+        settings : Settings, optional
+        progress : callable, optional
+        cancel : CancelToken, optional
+
+        Raises
+        ------
+        ValueError
+            If the image cannot be segmented; the message says what to do.
+        Cancelled
+            If ``cancel`` was raised.
+        """
+        rgb = image if isinstance(image, RGBImage) else to_rgb(image)
+        return encode_image(
+            self.models,
+            self.spec,
+            rgb.pixels,
+            settings or Settings(),
+            Reporter(progress, cancel),
+            rgb.notes,
+        )
+
+    def segment(
+        self,
+        image: Any,
+        classes: ClassSet | Sequence[str | ClassEntry],
+        *,
+        settings: Settings | None = None,
+        background: Sequence[str] = (),
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Segmentation:
+        """Segment an image, or features of one, by class names.
+
+        Parameters
+        ----------
+        image : array_like, RGBImage or ImageFeatures
+        classes : ClassSet or sequence of str
+            ``"car | automobile"`` names a class and a synonym.
+        settings : Settings, optional
+            With features, by default those they were encoded with.
+        background : sequence of str
+            Words whose pixels become 0; only with a sequence of class names.
+        progress : callable, optional
+        cancel : CancelToken, optional
+
+        Raises
+        ------
+        ValueError
+            If classes, image or settings do not fit; the message says what to do.
+        Cancelled
+            If ``cancel`` was raised.
+        """
+        if isinstance(classes, ClassSet):
+            if background:
+                raise ValueError(
+                    "background is given twice; put the words into the ClassSet"
+                )
+        else:
+            classes = ClassSet(classes, background)
+        report = Reporter(progress, cancel)
+        clock = _Clock()
+        if isinstance(image, ImageFeatures):
+            features = image
+            settings = settings or features.settings
+            self._check_fit(features, settings)
+        else:
+            settings = settings or Settings()
+            with clock("encode"):
+                features = self.encode(
+                    image, settings=settings, progress=progress, cancel=cancel
+                )
+        with clock("classify"):
+            coarse = self._classify(features, classes, settings, report)
+        with clock("regions"):
+            report("regions", 0, 1)
+            small = half_resolution(coarse.labels, coarse.probabilities)
+            regions = find_regions(
+                *small,
+                threshold=settings.coarse_threshold,
+                min_area=settings.min_region_area,
+                background=settings.refine_background,
+            )
+            region_map = full_resolution_regions(regions, coarse.labels)
+            report("regions", 1, 1)
+        with clock("refine"):
+            refinement = self._refine(features, coarse, regions, settings, report)
+        return Segmentation(
+            classes=classes,
+            coarse=coarse.labels,
+            regions=region_map,
+            region_table=_region_table(
+                regions, region_map, small[0].shape, classes, refinement
+            ),
+            refined=refinement.refined,
+            probabilities=coarse.probabilities,
+            provenance=self.provenance(settings, features.notes),
+            seconds=clock.seconds,
+        )
+
+    def _classify(
+        self,
+        features: ImageFeatures,
+        classes: ClassSet,
+        settings: Settings,
+        report: Reporter,
+    ) -> CoarseMap:
+        report("classify", 0, 1, "class names")
+        phrases = [p for entry in classes for p in entry.phrases]
+        text = self._text([*phrases, *classes.background])
+        return classify(
+            average_logits(features.dense, text, features.plan),
+            classes,
+            features.image_size,
+            logit_scale=settings.logit_scale,
+            probability_threshold=settings.probability_threshold,
+            on_rows=lambda done, total: report("classify", done, total),
+        )
+
+    def _refine(
+        self,
+        features: ImageFeatures,
+        coarse: CoarseMap,
+        regions: Regions,
+        settings: Settings,
+        report: Reporter,
+    ) -> Refinement:
+        if not settings.refine:
+            return Refinement.none(coarse.labels, len(regions.classes))
+        if features.sam is None:
+            report("refine", 0, 1, "SAM image embedding")
+            features.sam = self.models.sam.encode(features.image)
+        return refine(
+            self.models.sam,
+            features.sam,
+            coarse.labels,
+            coarse.probabilities,
+            regions,
+            iou_threshold=settings.iou_threshold,
+            prompt_box=settings.prompt_box,
+            prompt_point=settings.prompt_point,
+            refine_background=settings.refine_background,
+            report=report,
+        )
+
+    def _check_fit(self, features: ImageFeatures, settings: Settings) -> None:
+        if features.model != self.models.origin:
+            raise ValueError(
+                "image: these features come from other models; encode the image with "
+                f"this one ({self.spec.name}) first"
+            )
+        wanted, given = (
+            settings.of_stage("encode"),
+            features.settings.of_stage("encode"),
+        )
+        changed = [name for name in wanted if wanted[name] != given[name]]
+        if changed:
+            raise ValueError(
+                f"settings: {', '.join(changed)} differ from those the features were "
+                "encoded with; encode the image again"
+            )
+
+    def provenance(
+        self, settings: Settings, notes: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """What made a result, as plain data: models, settings, versions, notes."""
+        return {
+            "software": f"napari-s2clip {__version__}",
+            "method": "S2CLIP, reconstructed from the paper's published appendix"
+            if settings.method == "s2clip"
+            else "CLIP, the library's own last block",
+            "model": self.spec.name,
+            "parts": self.models.origin,
+            "device": str(self.device),
+            "settings": settings.model_dump(mode="json"),
+            "input_notes": list(notes),
+            "versions": {"python": platform.python_version(), **_versions()},
+        }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+class _Clock:
+    """Wall time of each stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - started
+
+
+def _region_table(
+    regions: Regions,
+    region_map: NDArray[np.int32],
+    grid: tuple[int, ...],
+    classes: ClassSet,
+    refinement: Refinement,
+) -> pd.DataFrame:
+    """One row a region, in pixels of the image; see `Segmentation`."""
+    import pandas as pd
+
+    from .refine.prompts import boxes_in_image, points_in_image
+
+    size = (region_map.shape[0], region_map.shape[1])
+    boxes = boxes_in_image(regions.boxes, (grid[0], grid[1]), size)
+    points = points_in_image(regions.points, (grid[0], grid[1]), size)
+    count = len(regions.classes)
+    areas = np.bincount(region_map.ravel(), minlength=count + 1)[1 : count + 1]
+    columns: dict[str, Any] = {
+        "region": np.arange(1, count + 1),
+        "class_id": regions.classes,
+        "class_name": [classes.name_of(int(c)) for c in regions.classes],
+        "area": areas,
+        "mean_probability": regions.scores,
+        **dict(zip(("x_min", "y_min", "x_max", "y_max"), boxes.T, strict=True)),
+        "point_x": points[:, 0],
+        "point_y": points[:, 1],
+        "sam_score": refinement.sam_scores,
+        "refined": refinement.used,
+    }
+    return pd.DataFrame(columns).astype(REGION_COLUMNS)

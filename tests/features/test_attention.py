@@ -1,0 +1,99 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_s2clip.features.attention import (
+    cosine_similarity,
+    proxy_attention,
+    self_self_attention,
+    similarity_attention,
+    smooth,
+    softmax_positive,
+)
+
+
+def test_softmax_positive_drops_negative_scores():
+    scores = torch.tensor([[0.0, 0.0, -1.0]])
+    assert torch.allclose(softmax_positive(scores), torch.tensor([[0.5, 0.5, 0.0]]))
+
+
+def test_softmax_positive_of_an_all_negative_row_is_the_plain_softmax():
+    scores = torch.tensor([[-1.0, -2.0], [1.0, -1.0]])
+    result = softmax_positive(scores)
+    assert torch.allclose(result[0], scores[0].softmax(-1))
+    assert torch.allclose(result[1], torch.tensor([1.0, 0.0]))
+
+
+def test_cosine_similarity_by_hand():
+    tokens = torch.tensor([[[3.0, 4.0], [4.0, 3.0], [-3.0, -4.0]]])
+    expected = torch.tensor([[1, 0.96, -1], [0.96, 1, -0.96], [-1, -0.96, 1]])
+    assert torch.allclose(cosine_similarity(tokens)[0], expected, atol=1e-6)
+
+
+def test_proxy_attention_by_hand():
+    # Two directions: S = [[1, 1, 0], [1, 1, 0], [0, 0, 1]], mean S = 5/9.
+    tokens = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 5.0]]])
+    expected = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    assert torch.allclose(proxy_attention(tokens)[0], expected, atol=1e-6)
+
+
+def test_proxy_attention_scores_follow_beta_and_gamma():
+    tokens = torch.tensor([[[1.0, 0.0], [0.8, 0.6]]])
+    mean = (2 + 2 * 0.8) / 4
+    z = 2.0 * (torch.tensor([1.0, 0.8]) - 0.5 * mean)
+    expected = z.softmax(0)
+    assert torch.allclose(proxy_attention(tokens, 0.5, 2.0)[0, 0], expected, atol=1e-6)
+
+
+def test_proxy_attention_of_a_window_does_not_depend_on_its_neighbours():
+    torch.manual_seed(0)
+    windows = torch.randn(4, 9, 5)
+    together = proxy_attention(windows)
+    alone = torch.cat([proxy_attention(w[None]) for w in windows])
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "function", [proxy_attention, lambda t: similarity_attention(cosine_similarity(t))]
+)
+def test_equal_tokens_give_finite_rows(function):
+    rows = function(torch.ones(1, 6, 4))
+    assert torch.allclose(rows, torch.full((1, 6, 6), 1 / 6), atol=1e-6)
+
+
+def test_self_self_attention_by_hand():
+    q = torch.tensor([[[[1.0], [0.0]]]])
+    k = torch.tensor([[[[0.0], [2.0]]]])
+    s = 0.5
+    qq = torch.tensor([[s, 0.0], [0.0, 0.0]]).softmax(-1)
+    kk = torch.tensor([[0.0, 0.0], [0.0, 4 * s]]).softmax(-1)
+    assert torch.allclose(self_self_attention(q, k, s)[0, 0], (qq + kk) / 2)
+
+
+@given(st.integers(1, 3), st.integers(1, 7), st.integers(1, 4), st.integers(0, 99))
+def test_attention_rows_sum_to_one(batch, count, width, seed):
+    generator = torch.Generator().manual_seed(seed)
+    tokens = torch.randn(batch, count, width, generator=generator)
+    heads = tokens[:, None]
+    for rows in (
+        proxy_attention(tokens),
+        similarity_attention(cosine_similarity(tokens)),
+        self_self_attention(heads, heads, 0.7),
+    ):
+        assert torch.allclose(rows.sum(-1), torch.ones_like(rows.sum(-1)), atol=1e-5)
+        assert (rows >= 0).all()
+
+
+def test_smooth_averages_tokens_over_their_likes():
+    tokens = torch.tensor([[[1.0], [3.0], [10.0]]])
+    similarity = torch.tensor([[[1.0, 0.5, 0.3], [0.5, 1.0, 0.3], [0.3, 0.3, 1.0]]])
+    result = smooth(tokens, similarity, 0.4)
+    assert torch.allclose(
+        result[0, :, 0], torch.tensor([2.5 / 1.5, 3.5 / 1.5, 10.0]), atol=1e-6
+    )
+
+
+def test_smooth_keeps_tokens_that_are_like_no_other():
+    tokens = torch.randn(2, 5, 3)
+    assert torch.allclose(smooth(tokens, torch.eye(5).expand(2, 5, 5), 0.4), tokens)

@@ -1,0 +1,75 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from napari_s2clip.models.errors import WeightsNotFound
+from napari_s2clip.models.specs import SPECS, ModelSpec, find_spec
+from napari_s2clip.models.weights import cache_folder, locate, locate_all, sha256
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("NAPARI_S2CLIP_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_the_cache_folder_follows_its_variable(store, monkeypatch):
+    assert cache_folder() == store
+    monkeypatch.delenv("NAPARI_S2CLIP_CACHE")
+    assert cache_folder().name == "napari-s2clip"
+
+
+@pytest.mark.parametrize("name", [n for n in SPECS if n != "demo"])
+def test_a_missing_file_is_named_with_its_source_and_a_remedy(store, name):
+    with pytest.raises(WeightsNotFound) as caught:
+        locate_all(SPECS[name])
+    message = str(caught.value)
+    part = SPECS[name].clip
+    assert part.title in message
+    assert part.filename in message
+    assert part.source in message
+    assert str(store / part.folder) in message
+    assert "--weights clip=PATH" in message
+    assert "\n" not in message
+
+
+def test_files_in_the_store_are_found(store):
+    spec = SPECS["vit-b-16"]
+    for part in spec.parts:
+        (store / part.folder).mkdir(exist_ok=True)
+        (store / part.folder / part.filename).write_bytes(b"x")
+    assert locate_all(spec) == {
+        part.role: store / part.folder / part.filename for part in spec.parts
+    }
+
+
+def test_a_given_file_comes_first(store, tmp_path):
+    own = tmp_path / "own.pth"
+    own.write_bytes(b"x")
+    assert locate(SPECS["vit-b-16"].sam, own) == own
+    with pytest.raises(WeightsNotFound, match="there is no file"):
+        locate(SPECS["vit-b-16"].sam, tmp_path / "none.pth")
+
+
+def test_an_unknown_part_is_refused(store):
+    with pytest.raises(ValueError, match="no part 'dino'"):
+        locate_all(SPECS["demo"], {"dino": "x"})
+
+
+def test_built_in_weights_are_in_the_package():
+    assert SPECS["demo"].built_in
+    assert all(path.is_file() for path in locate_all(SPECS["demo"]).values())
+
+
+def test_sha256(tmp_path):
+    file = tmp_path / "f"
+    file.write_bytes(b"abc")
+    assert sha256(file) == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_specifications_by_name():
+    assert find_spec("vit-l-14").name == "vit-l-14"
+    assert isinstance(find_spec(SPECS["demo"]), ModelSpec)
+    with pytest.raises(ValueError, match="choose one of demo, vit-b-16"):
+        find_spec("vit-b-32")

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_s2clip import coarse
+from napari_s2clip.classes import ClassSet
+from napari_s2clip.coarse import average_logits, classify, resize_rows
+from napari_s2clip.features.windows import WindowPlan
+
+
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.data(),
+)
+def test_rows_equal_those_of_the_whole_picture(h, w, height, width, data):
+    first = data.draw(st.integers(0, height - 1))
+    last = data.draw(st.integers(first + 1, height))
+    maps = torch.randn(2, h, w, generator=torch.Generator().manual_seed(h * w))
+    whole = F.interpolate(
+        maps[None], (height, width), mode="bilinear", align_corners=False
+    )[0]
+    rows = resize_rows(maps, (height, width), first, last)
+    assert torch.allclose(rows, whole[:, first:last], atol=1e-5)
+
+
+def test_overlapping_windows_are_averaged():
+    plan = WindowPlan((2, 3), (2, 3), (2, 2), ((0, 0), (0, 1)))
+    features = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(2, 1, 1, 2)
+    text = torch.tensor([[1.0, 0.0]])
+    logits = average_logits(features.expand(2, 2, 2, 2), text, plan)
+    assert torch.equal(logits, torch.tensor([[[1.0, 0.5, 0.0], [1.0, 0.5, 0.0]]]))
+
+
+def logits_of(rows: list[list[float]]) -> torch.Tensor:
+    """One pixel row: phrases by pixels."""
+    return torch.tensor(rows)[:, None, :]
+
+
+def run(rows, classes, **settings):
+    logits = logits_of(rows)
+    options = {"logit_scale": 1.0, "probability_threshold": 0.0} | settings
+    return classify(logits, classes, tuple(logits.shape[1:]), **options)
+
+
+def test_label_is_the_best_class_counted_from_one():
+    result = run([[2.0, 0.0], [0.0, 2.0]], ClassSet(["a", "b"]))
+    assert result.labels.tolist() == [[1, 2]]
+    assert result.labels.dtype == np.uint16
+    expected = torch.tensor([2.0, 0.0]).softmax(0).numpy()
+    np.testing.assert_allclose(result.probabilities[:, 0, 0], expected, rtol=1e-6)
+
+
+def test_logit_scale_multiplies():
+    result = run([[0.1], [0.0]], ClassSet(["a", "b"]), logit_scale=40)
+    expected = torch.tensor([4.0, 0.0]).softmax(0).numpy()
+    np.testing.assert_allclose(result.probabilities[:, 0, 0], expected, rtol=1e-6)
+
+
+def test_a_class_takes_its_best_synonym_after_the_softmax():
+    classes = ClassSet(["a", "b | c"])
+    result = run([[1.0], [0.5], [0.9]], classes)
+    p = torch.tensor([1.0, 0.5, 0.9]).softmax(0)
+    # The sum of b and c would win; the maximum does not.
+    assert p[1] + p[2] > p[0]
+    assert result.labels.tolist() == [[1]]
+    np.testing.assert_allclose(result.probabilities[:, 0, 0], [p[0], p[2]], rtol=1e-6)
+
+
+def test_background_words_win_as_zero():
+    classes = ClassSet(["a"], background=["sky", "wall"])
+    result = run([[1.0, 0.0], [0.0, 2.0], [0.5, 0.0]], classes)
+    assert result.labels.tolist() == [[1, 0]]
+    assert result.probabilities.shape == (1, 1, 2)
+
+
+def test_improbable_pixels_become_background():
+    classes = ClassSet(["a", "b"])
+    rows = [[3.0, 0.1], [0.0, 0.0]]
+    assert run(rows, classes, probability_threshold=0.6).labels.tolist() == [[1, 0]]
+    assert run(rows, classes, probability_threshold=0.5).labels.tolist() == [[1, 1]]
+
+
+def test_blocks_do_not_change_the_result(monkeypatch):
+    logits = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0))
+    classes = ClassSet(["a", "b | c", "d"])
+    options = {"logit_scale": 3.0, "probability_threshold": 0.3}
+    steps = []
+    whole = classify(logits, classes, (23, 17), **options)
+    monkeypatch.setattr(coarse, "_BLOCK", 4 * 17 * 3)
+    blocks = classify(
+        logits, classes, (23, 17), on_rows=lambda *s: steps.append(s), **options
+    )
+    np.testing.assert_array_equal(whole.labels, blocks.labels)
+    np.testing.assert_allclose(whole.probabilities, blocks.probabilities, atol=1e-6)
+    assert steps[0] == (3, 23)
+    assert steps[-1] == (23, 23)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 3)])
+def test_any_image_size(size):
+    logits = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
+    result = classify(
+        logits, ClassSet(["a", "b"]), size, logit_scale=40, probability_threshold=0
+    )
+    assert result.labels.shape == size
+    np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-5)
