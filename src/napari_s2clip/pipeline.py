@@ -197,7 +197,9 @@ class S2CLIP:
             region_map = full_resolution_regions(regions, coarse.labels)
             report("regions", 1, 1)
         with clock("refine"):
-            refinement = self._refine(features, coarse, regions, settings, report)
+            refinement = self._refine(
+                features, coarse, regions, region_map, settings, report
+            )
         return Segmentation(
             classes=classes,
             coarse=coarse.labels,
@@ -235,6 +237,7 @@ class S2CLIP:
         features: ImageFeatures,
         coarse: CoarseMap,
         regions: Regions,
+        region_map: NDArray[np.int32],
         settings: Settings,
         report: Reporter,
     ) -> Refinement:
@@ -253,6 +256,7 @@ class S2CLIP:
             prompt_box=settings.prompt_box,
             prompt_point=settings.prompt_point,
             refine_background=settings.refine_background,
+            region_map=region_map,
             report=report,
         )
 

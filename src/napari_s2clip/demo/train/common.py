@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..._opencv import cv2
 from ..scenes import DIFFICULTIES, Scene, draw_scene
-from ..vocabulary import SEEN_OBJECTS
+from ..vocabulary import SEEN_OBJECTS, TEXTURES
 
 __all__ = ["Recipe", "batch_tensor", "crop_scene", "fit", "random_scene"]
 
@@ -52,8 +52,8 @@ def crop_scene(
 
     ``share`` bounds the crop's side as a fraction of the scene's.
 
-    A class counts as seen when it covers 2 % of the crop and the crop shows a third of
-    what the scene shows of it.
+    A texture counts as seen when it covers a tenth of the crop; an object when it
+    covers 2 % and the crop shows a third of what the scene shows of it.
     """
     size = scene.labels.shape[0]
     cut = int(rng.uniform(*share) * size)
@@ -62,7 +62,12 @@ def crop_scene(
     classes = len(scene.names) + 1
     whole = np.bincount(scene.labels.ravel(), minlength=classes)[1:]
     inside = np.bincount(scene.labels[window].ravel(), minlength=classes)[1:]
-    seen = (inside >= 0.02 * cut * cut) & (3 * inside >= whole)
+    ground = np.array([name in TEXTURES for name in scene.names])
+    seen = np.where(
+        ground,
+        inside >= 0.1 * cut * cut,
+        (inside >= 0.02 * cut * cut) & (3 * inside >= whole),
+    )
     crop = scene.image[window]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]

@@ -1,0 +1,1 @@
+"""Stage 3: SAM refines the connected regions (Algorithm 4)."""

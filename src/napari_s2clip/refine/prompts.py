@@ -1,0 +1,44 @@
+"""Prompts for SAM: boxes and points of regions, in pixels of the image.
+
+A pixel is an area: the box of a region ends where its last pixel ends, and a point is
+the middle of its pixel. (The printed pseudo-code takes the indices of corners.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["boxes_in_image", "points_in_image"]
+
+
+def _scale(grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float64]:
+    return np.array([size[1] / grid[1], size[0] / grid[0]])
+
+
+def boxes_in_image(
+    boxes: NDArray[np.int64], grid: tuple[int, int], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Inclusive boxes on a grid to half-open boxes in the image.
+
+    Parameters
+    ----------
+    boxes : ndarray of int, (N, 4)
+        x0, y0, x1, y1 on the grid, last pixel included.
+    grid, size : (int, int)
+        Height and width of the grid and of the image.
+
+    Returns
+    -------
+    ndarray of float64, (N, 4)
+        x_min, y_min, x_max, y_max in pixels of the image.
+    """
+    ends = boxes.reshape(-1, 2, 2) + np.array([[0, 0], [1, 1]])
+    return np.asarray((ends * _scale(grid, size)).reshape(-1, 4), np.float64)
+
+
+def points_in_image(
+    points: NDArray[np.int64], grid: tuple[int, int], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Columns and rows on a grid (N, 2) to the pixels' middles in the image."""
+    return np.asarray((points + 0.5) * _scale(grid, size), np.float64)

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+from segment_anything import SamPredictor
+
+from napari_s2clip.demo.architectures import build_sam
+from napari_s2clip.models.sam import SamModel
+
+
+@pytest.fixture(scope="module")
+def sam() -> SamModel:
+    torch.manual_seed(0)
+    return SamModel(build_sam(), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8)
+
+
+BOXES = np.array([[10, 20, 60, 70], [0, 0, 130, 90], [50, 5, 120, 44.5]])
+POINTS = np.array([[[30, 40]], [[5, 80]], [[77.5, 20.5]]])
+
+
+def test_equal_to_the_predictor_of_segment_anything(sam, image):
+    predictor = SamPredictor(sam.sam)
+    predictor.set_image(image)
+    embedding = sam.encode(image)
+    assert torch.allclose(embedding.features, predictor.features, atol=1e-5)
+    logits, iou = sam.decode(embedding, boxes=BOXES, points=POINTS)
+    full = sam.upscale(logits, embedding)
+    for index in range(len(BOXES)):
+        masks, scores, low = predictor.predict(
+            POINTS[index],
+            np.ones(1),
+            BOXES[index],
+            multimask_output=False,
+            return_logits=True,
+        )
+        np.testing.assert_allclose(logits[index], low[0], atol=1e-4)
+        np.testing.assert_allclose(full[index], masks[0], atol=1e-4)
+        assert iou[index].item() == pytest.approx(float(scores[0]), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["boxes", "points", "both", "negative"])
+def test_a_batch_equals_one_at_a_time(sam, image, kind):
+    embedding = sam.encode(image)
+    prompts = {}
+    if kind in ("boxes", "both"):
+        prompts["boxes"] = BOXES
+    if kind in ("points", "both", "negative"):
+        prompts["points"] = POINTS
+    if kind == "negative":
+        prompts["point_labels"] = np.zeros((3, 1), int)
+    logits, iou = sam.decode(embedding, **prompts)
+    for index in range(3):
+        one = {k: v[index : index + 1] for k, v in prompts.items()}
+        alone, score = sam.decode(embedding, **one)
+        assert torch.allclose(logits[index], alone[0], atol=1e-4)
+        assert torch.allclose(iou[index], score[0], atol=1e-5)
+
+
+def test_mask_prompts_change_the_result(sam, image):
+    embedding = sam.encode(image)
+    side = sam.sam.prompt_encoder.mask_input_size
+    plain, _ = sam.decode(embedding, boxes=BOXES)
+    mask = 10 * torch.randn(3, 1, *side)
+    masked, _ = sam.decode(embedding, boxes=BOXES, mask_inputs=mask)
+    assert not torch.allclose(plain, masked)
+
+
+def test_out_of_memory_halves_the_call(sam, image, monkeypatch, caplog):
+    embedding = sam.encode(image)
+    expected, _ = sam.decode(embedding, boxes=np.repeat(BOXES, 3, 0))
+    real = sam.sam.mask_decoder.forward
+    sizes = []
+
+    def scarce(*args, **kwargs):
+        count = len(kwargs["sparse_prompt_embeddings"])
+        sizes.append(count)
+        if count > 2:
+            raise torch.OutOfMemoryError("no memory")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(sam.sam.mask_decoder, "forward", scarce)
+    steps = []
+    logits, _ = sam.decode(
+        embedding,
+        boxes=np.repeat(BOXES, 3, 0),
+        on_chunk=lambda done, total: steps.append((done, total)),
+    )
+    assert sizes == [9, 4, 2, 2, 2, 2, 1]
+    assert torch.allclose(logits, expected, atol=1e-4)
+    assert steps[-1] == (9, 9)
+    assert "memory ran out" in caplog.text
+
+
+def test_out_of_memory_for_one_prompt_is_an_error(sam, image, monkeypatch):
+    embedding = sam.encode(image)
+
+    def never(*args, **kwargs):
+        raise torch.OutOfMemoryError("no memory")
+
+    monkeypatch.setattr(sam.sam.mask_decoder, "forward", never)
+    with pytest.raises(torch.OutOfMemoryError):
+        sam.decode(embedding, boxes=BOXES)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 4096), (4096, 1), (300, 7)], ids=str)
+def test_any_image_size(sam, size):
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    embedding = sam.encode(picture)
+    logits, _ = sam.decode(embedding, boxes=np.array([[0, 0, size[1], size[0]]]))
+    assert sam.upscale(logits, embedding).shape == (1, *size)
+
+
+def test_no_prompts_give_no_masks(sam, image):
+    embedding = sam.encode(image)
+    logits, iou = sam.decode(embedding, boxes=np.zeros((0, 4)))
+    assert len(logits) == len(iou) == 0
+
+
+def test_prompts_that_do_not_fit_are_refused(sam, image):
+    embedding = sam.encode(image)
+    with pytest.raises(ValueError, match="give at least one"):
+        sam.decode(embedding)
+    with pytest.raises(ValueError, match="all for the same prompts"):
+        sam.decode(embedding, boxes=BOXES, points=POINTS[:2])

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_s2clip.refine.merge import MaskMerger
+
+OUT = -50.0
+"""A logit that is nowhere near a mask."""
+
+
+def merger(coarse, probabilities):
+    planes = np.asarray(probabilities, np.float32)
+    return MaskMerger(
+        np.asarray(coarse, np.uint16),
+        lambda value, window: planes[(value - 1, *window)],
+    )
+
+
+def logits(values):
+    return np.asarray(values, np.float32)
+
+
+def test_a_mask_gives_its_class_and_the_rest_stays_coarse():
+    merge = merger([[1, 1, 2, 2]], [[[0.9, 0.8, 0.4, 0.1]], [[0.1, 0.2, 0.6, 0.9]]])
+    merge.add_mask(1, logits([[9, 9, 9, OUT]]))
+    assert merge.labels().tolist() == [[1, 1, 1, 2]]
+
+
+def test_the_larger_product_of_mask_and_probability_wins():
+    merge = merger([[0, 0]], [[[0.5, 0.5]], [[0.4, 0.4]]])
+    merge.add_mask(1, logits([[0.1, 9]]))
+    merge.add_mask(2, logits([[9, 9]]))
+    # Pixel 0: 0.525 * 0.5 = 0.26 against 1.0 * 0.4; pixel 1: 0.5 against 0.4.
+    assert merge.labels().tolist() == [[2, 1]]
+
+
+def test_an_equal_score_stays_with_the_first():
+    merge = merger([[0]], [[[0.5]], [[0.5]]])
+    merge.add_mask(2, logits([[3]]))
+    merge.add_mask(1, logits([[3]]))
+    assert merge.labels().tolist() == [[2]]
+
+
+def test_no_probability_no_cover():
+    merge = merger([[2]], [[[0.0]], [[1.0]]])
+    merge.add_mask(1, logits([[9]]))
+    assert merge.labels().tolist() == [[2]]
+
+
+def test_an_empty_mask_changes_nothing():
+    merge = merger([[1, 2]], [[[1.0, 0.0]], [[0.0, 1.0]]])
+    merge.add_mask(1, logits([[OUT, 0.0]]))
+    assert merge.labels().tolist() == [[1, 2]]
+
+
+def test_failed_regions_take_the_pixels_where_they_are_surer():
+    # Region 1 (class 1) failed; the mask of region 2 (class 2) covers all four pixels.
+    coarse = [[1, 1, 2, 2]]
+    merge = merger(coarse, [[[0.9, 0.3, 0.2, 0.1]], [[0.1, 0.7, 0.8, 0.9]]])
+    merge.add_mask(2, logits([[9, 9, 9, 9]]))
+    assert merge.labels().tolist() == [[2, 2, 2, 2]]
+    regions = np.int32([[1, 1, 2, 2]])
+    found = merge.labels_with_failed(np.array([1]), regions, np.array([1, 2]))
+    # Pixel 0: 0.9 > 0.1, pixel 1: 0.3 < 0.7.
+    assert found.tolist() == [[1, 2, 2, 2]]
+
+
+def test_failed_regions_compete_with_the_scores_before_them():
+    # Two failed regions of different classes do not see each other.
+    merge = merger([[1, 2]], [[[0.6, 0.1]], [[0.3, 0.6]]])
+    regions = np.int32([[1, 2]])
+    found = merge.labels_with_failed(np.array([1, 2]), regions, np.array([1, 2]))
+    assert found.tolist() == [[1, 2]]
+
+
+@given(st.integers(0, 500))
+def test_the_order_of_masks_does_not_matter_without_ties(seed):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 4, (6, 7))
+    p = rng.random((3, 6, 7))
+    masks = [
+        (int(rng.integers(1, 4)), logits(rng.normal(size=(6, 7)))) for _ in range(5)
+    ]
+    one, two = merger(coarse, p), merger(coarse, p)
+    for value, mask in masks:
+        one.add_mask(value, mask)
+    for value, mask in masks[::-1]:
+        two.add_mask(value, mask)
+    assert np.array_equal(one.labels(), two.labels())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_equal_to_the_formula_with_whole_maps(seed):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 4, (9, 8)).astype(np.uint16)
+    p = rng.random((3, 9, 8)).astype(np.float32)
+    masks = [
+        (int(rng.integers(1, 4)), logits(3 * rng.normal(size=(9, 8)) - 2))
+        for _ in range(6)
+    ]
+    merge = merger(coarse, p)
+    refined = np.zeros((3, 9, 8), np.float32)
+    for value, mask in masks:
+        merge.add_mask(value, mask)
+        score = np.where(mask > 0, p[value - 1] / (1 + np.exp(-mask)), 0)
+        refined[value - 1] = np.maximum(refined[value - 1], score)
+    expected = np.where(refined.max(0) > 0, refined.argmax(0) + 1, coarse)
+    assert np.array_equal(merge.labels(), expected)

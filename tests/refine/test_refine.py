@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_s2clip.progress import Cancelled, CancelToken, Reporter
+from napari_s2clip.refine import refine as module
+from napari_s2clip.refine.refine import Refinement, refine
+from napari_s2clip.regions import find_regions, half_resolution
+
+SIZE = (8, 12)
+
+
+class FakeSam:
+    """Gives the masks and scores it was told to; remembers the prompts."""
+
+    def __init__(self, masks, scores):
+        self.masks = torch.tensor(np.array(masks), dtype=torch.float32)
+        self.scores = torch.tensor(scores, dtype=torch.float32)
+        self.prompts = {}
+
+    def decode(self, embedding, *, boxes=None, points=None, on_chunk):
+        self.prompts = {"boxes": boxes, "points": points}
+        on_chunk(0, len(self.scores))
+        return self.masks, self.scores
+
+    def upscale(self, logits, embedding):
+        return logits
+
+
+@pytest.fixture
+def maps():
+    """Class 1 left, class 2 right, both sure of themselves."""
+    coarse = np.ones(SIZE, np.uint16)
+    coarse[:, 6:] = 2
+    p = np.where(coarse == np.array([1, 2])[:, None, None], 0.8, 0.2)
+    p = p.astype(np.float32)
+    return coarse, p, find_regions(*half_resolution(coarse, p), min_area=1)
+
+
+def mask_of(columns):
+    mask = np.full(SIZE, -9.0)
+    mask[:, columns] = 9
+    return mask
+
+
+def run(sam, maps, **options):
+    coarse, p, regions = maps
+    return refine(sam, None, coarse, p, regions, **options)
+
+
+def test_masks_move_the_border(maps):
+    sam = FakeSam([mask_of(slice(0, 7)), mask_of(slice(7, 12))], [0.9, 0.95])
+    result = run(sam, maps)
+    assert (result.refined[:, :7] == 1).all()
+    assert (result.refined[:, 7:] == 2).all()
+    assert result.used.tolist() == [True, True]
+    np.testing.assert_allclose(result.sam_scores, [0.9, 0.95])
+    assert sam.prompts["boxes"].tolist() == [[0, 0, 6, 8], [6, 0, 12, 8]]
+    assert sam.prompts["points"].tolist() == [[[1, 1]], [[7, 1]]]
+
+
+def test_a_mask_at_the_threshold_fails(maps):
+    sam = FakeSam([mask_of(slice(0, 12)), mask_of(slice(6, 12))], [0.8, 0.81])
+    result = run(sam, maps, iou_threshold=0.8)
+    assert result.used.tolist() == [False, True]
+    np.testing.assert_array_equal(result.refined, maps[0])
+
+
+def test_a_failed_region_defends_its_sure_pixels(maps):
+    greedy = FakeSam([mask_of(slice(0, 1)), mask_of(slice(0, 12))], [0.1, 0.99])
+    result = run(greedy, maps)
+    # Class 2's mask scores 0.2 on the left, the failed region of class 1 has 0.8.
+    np.testing.assert_array_equal(result.refined, maps[0])
+
+
+def test_prompts_can_be_left_out(maps):
+    sam = FakeSam([mask_of(slice(0, 6)), mask_of(slice(6, 12))], [1, 1])
+    run(sam, maps, prompt_box=False)
+    assert sam.prompts["boxes"] is None
+    run(sam, maps, prompt_point=False)
+    assert sam.prompts["points"] is None
+    with pytest.raises(ValueError, match="both off"):
+        run(sam, maps, prompt_box=False, prompt_point=False)
+
+
+def test_background_is_prompted_only_when_asked(maps):
+    coarse, p, _ = maps
+    coarse = np.where(coarse == 1, 0, coarse).astype(np.uint16)
+    p = p[:]
+    p[0] = 0
+    regions = find_regions(*half_resolution(coarse, p), min_area=1, background=True)
+    assert regions.classes.tolist() == [0, 2]
+    sam = FakeSam([mask_of(slice(5, 12))], [0.9])
+    result = refine(sam, None, coarse, p, regions)
+    assert np.isnan(result.sam_scores[0])
+    assert len(sam.prompts["boxes"]) == 1
+    assert (result.refined[:, 5] == 2).all()
+    both = FakeSam([mask_of(slice(0, 7)), mask_of(slice(7, 12))], [0.9, 0.9])
+    result = refine(both, None, coarse, p, regions, refine_background=True)
+    assert (result.refined[:, 6] == 0).all()
+
+
+def test_without_regions_the_coarse_map_stays(maps):
+    coarse, p, _ = maps
+    none = find_regions(*half_resolution(coarse, p), min_area=10_000)
+    result = refine(None, None, coarse, p, none)
+    np.testing.assert_array_equal(result.refined, coarse)
+    assert result.refined is not coarse
+    assert len(result.used) == 0
+
+
+def test_chunks_of_masks_do_not_change_the_result(maps, monkeypatch):
+    masks = [mask_of(slice(0, 8)), mask_of(slice(5, 12))]
+    whole = run(FakeSam(masks, [0.9, 0.9]), maps)
+    monkeypatch.setattr(module, "_PIXELS", 1)
+    steps = []
+    chunked = run(FakeSam(masks, [0.9, 0.9]), maps, report=Reporter(steps.append))
+    np.testing.assert_array_equal(whole.refined, chunked.refined)
+    assert [(s.done, s.total) for s in steps] == [(0, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_cancel_between_masks(maps):
+    token = CancelToken()
+    report = Reporter(
+        lambda p: token.cancel() if p.message == "merging masks" else None, token
+    )
+    sam = FakeSam([mask_of(slice(0, 6)), mask_of(slice(6, 12))], [1, 1])
+    with pytest.raises(Cancelled):
+        run(sam, maps, report=report)
+
+
+def test_nothing_refined():
+    coarse = np.ones((2, 2), np.uint16)
+    result = Refinement.none(coarse, 3)
+    assert np.isnan(result.sam_scores).all()
+    assert not result.used.any()
+    assert result.refined is not coarse

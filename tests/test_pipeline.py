@@ -1,0 +1,292 @@
+"""The story as a whole, on the demo sizes with random weights unless said otherwise."""
+
+import json
+
+import dask.array as da
+import numpy as np
+import pytest
+import torch
+
+from napari_s2clip import S2CLIP, Cancelled, CancelToken, ClassSet, Settings
+from napari_s2clip.image import to_rgb
+from napari_s2clip.models.errors import WeightsNotFound
+from napari_s2clip.results import REGION_COLUMNS
+
+NAMES = ["red circle", "grass", "blue square"]
+
+
+@pytest.fixture(scope="module")
+def model() -> S2CLIP:
+    return S2CLIP.load("demo", weights="random", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (120, 150, 3), np.uint8)
+
+
+def loose(**changes) -> Settings:
+    """Settings under which random models still make regions."""
+    return Settings(coarse_threshold=0, min_region_area=20, **changes)
+
+
+def test_shapes_dtypes_and_ranges(model, image):
+    result = model.segment(image, NAMES, settings=loose(iou_threshold=0))
+    for name, dtype in (
+        ("coarse", np.uint16),
+        ("refined", np.uint16),
+        ("regions", np.int32),
+    ):
+        array = getattr(result, name)
+        assert array.shape == (120, 150)
+        assert array.dtype == dtype
+    assert result.probabilities.shape == (3, 120, 150)
+    assert result.probabilities.dtype == np.float32
+    np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-4)
+    np.testing.assert_array_equal(result.coarse, result.probabilities.argmax(0) + 1)
+    assert set(np.unique(result.refined)) <= {0, 1, 2, 3}
+    assert list(result.seconds) == ["encode", "classify", "regions", "refine"]
+
+
+def test_the_region_table_describes_the_region_map(model, image):
+    result = model.segment(image, NAMES, settings=loose(iou_threshold=0))
+    table = result.region_table
+    assert len(table) > 1
+    assert {c: str(t) for c, t in table.dtypes.items()} == {
+        **REGION_COLUMNS,
+        "class_name": str(table.dtypes["class_name"]),
+    }
+    assert table["region"].tolist() == list(range(1, len(table) + 1))
+    for row in table.itertuples():
+        inside = result.regions == row.region
+        assert inside.sum() == row.area
+        assert (result.coarse[inside] == row.class_id).all()
+        assert result.classes.name_of(row.class_id) == row.class_name
+        rows, columns = np.nonzero(inside)
+        assert row.x_min <= columns.min()
+        assert columns.max() + 1 <= row.x_max
+        assert row.y_min <= rows.min()
+        assert rows.max() + 1 <= row.y_max
+        assert row.x_min < row.point_x < row.x_max
+        mean = result.probabilities[row.class_id - 1][inside].mean()
+        assert row.mean_probability == pytest.approx(mean, abs=0.05)
+    np.testing.assert_array_equal(
+        result.region_classes, np.where(result.regions > 0, result.coarse, 0)
+    )
+
+
+def test_features_serve_any_vocabulary_without_encoding_again(
+    model, image, monkeypatch
+):
+    features = model.encode(image)
+    expected = model.segment(image, ["cat", "dog"], settings=loose())
+    for part, method in (
+        ("clip", "hidden_states"),
+        ("vfm", "tokens"),
+        ("sam", "encode"),
+    ):
+        monkeypatch.setattr(
+            getattr(model.models, part),
+            method,
+            lambda *a, **k: pytest.fail("a vision encoder ran again"),
+        )
+    result = model.segment(features, ["cat", "dog"], settings=loose())
+    np.testing.assert_array_equal(result.coarse, expected.coarse)
+    np.testing.assert_array_equal(result.refined, expected.refined)
+    assert "encode" not in result.seconds
+
+
+def test_the_sam_embedding_is_made_when_it_is_first_needed(model, image):
+    off = Settings(refine=False)
+    features = model.encode(image, settings=off)
+    assert features.sam is None
+    result = model.segment(features, NAMES, settings=off)
+    np.testing.assert_array_equal(result.refined, result.coarse)
+    assert result.region_table["sam_score"].isna().all()
+    assert not result.region_table["refined"].any()
+    model.segment(features, NAMES, settings=loose())
+    assert features.sam is not None
+
+
+def test_class_order_is_the_label_order(model, image):
+    one = model.segment(image, ["cat", "dog"], settings=Settings(refine=False))
+    two = model.segment(image, ["dog", "cat"], settings=Settings(refine=False))
+    np.testing.assert_array_equal(one.coarse, 3 - two.coarse)
+
+
+def test_background_words_map_to_zero(model, image):
+    settings = Settings(refine=False)
+    plain = model.segment(image, ["cat", "dog"], settings=settings)
+    result = model.segment(image, ["cat"], background=["dog"], settings=settings)
+    np.testing.assert_array_equal(result.coarse, np.where(plain.coarse == 1, 1, 0))
+
+
+def test_vanilla_differs_and_says_so(model, image):
+    vanilla = Settings(method="clip", refine=False)
+    result = model.segment(image, NAMES, settings=vanilla)
+    fused = model.segment(image, NAMES, settings=Settings(refine=False))
+    assert (result.probabilities != fused.probabilities).any()
+    assert "last block" in result.provenance["method"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"proxy": False},
+        {"levels": ()},
+        {"repair_outliers": False},
+        {"cls_weight": 0.0},
+        {"mid_layer": 1},
+        {"smoothing_threshold": 0.99},
+        {"proxy_beta": 0.5},
+        {"proxy_gamma": 9.0},
+        {"short_side": 64},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_encode_setting_acts(model, image, change):
+    base = model.encode(image, settings=Settings(refine=False))
+    other = model.encode(image, settings=Settings(refine=False, **change))
+    same_shape = base.dense.shape == other.dense.shape
+    assert not same_shape or not torch.allclose(base.dense, other.dense, atol=1e-6)
+    with pytest.raises(ValueError, match=rf"settings: {next(iter(change))} differ"):
+        model.segment(base, NAMES, settings=Settings(refine=False, **change))
+
+
+def test_features_of_another_model_are_refused(model, image):
+    features = model.encode(image, settings=Settings(refine=False))
+    features.model = {"clip": {"sha256": "other"}}
+    with pytest.raises(ValueError, match="come from other models"):
+        model.segment(features, NAMES)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (257, 2), (33, 31)], ids=str)
+def test_odd_sizes(model, size):
+    picture = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)
+    result = model.segment(picture, NAMES, settings=loose(iou_threshold=0))
+    assert result.refined.shape == size
+    assert np.isfinite(result.probabilities).all()
+
+
+def test_a_large_image(model):
+    picture = np.random.default_rng(1).integers(0, 256, (4096, 4096), np.uint8)
+    result = model.segment(picture, ["a", "b"], settings=Settings(iou_threshold=0))
+    assert result.refined.shape == (4096, 4096)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.zeros((40, 50), np.uint8),
+        np.full((40, 50), np.nan, np.float32),
+        np.ones((40, 50, 3), bool),
+        np.linspace(0, 6e4, 2000).reshape(40, 50).astype(np.uint16),
+        np.random.default_rng(0).integers(0, 255, (40, 50, 4)).astype(np.uint8),
+        da.random.random((40, 50), chunks=7),
+    ],
+    ids=["constant", "nan", "bool", "uint16", "rgba", "dask"],
+)
+def test_every_kind_of_image(model, data):
+    result = model.segment(data, NAMES, settings=loose())
+    assert result.coarse.shape == (40, 50)
+    assert np.isfinite(result.probabilities).all()
+
+
+def test_notes_on_the_input_reach_the_provenance(model):
+    rgba = np.full((40, 50, 4), 200, np.uint8)
+    result = model.segment(rgba, NAMES, settings=Settings(refine=False))
+    assert result.provenance["input_notes"] == list(to_rgb(rgba).notes)
+    assert result.provenance["input_notes"]
+
+
+@pytest.mark.parametrize(
+    ("image_", "classes", "message"),
+    [
+        (np.zeros((0, 5)), NAMES, "image"),
+        (np.zeros((5, 5), complex), NAMES, "image"),
+        (np.zeros((5, 5)), [], "classes is empty"),
+        (np.zeros((5, 5)), ["a", " "], "blank"),
+        (np.zeros((5, 5)), ["a", "A"], "named twice"),
+        (np.zeros((5, 5)), [f"c{i}" for i in range(65_535)], "at most 65,534"),
+    ],
+)
+def test_what_cannot_be_segmented_is_refused(model, image_, classes, message):
+    with pytest.raises(ValueError, match=message):
+        model.segment(image_, classes)
+
+
+def test_background_given_twice_is_refused(model, image):
+    with pytest.raises(ValueError, match="background is given twice"):
+        model.segment(image, ClassSet(["a"]), background=["b"])
+
+
+def test_progress_runs_through_the_stages_in_order(model, image):
+    seen = []
+    model.segment(image, NAMES, settings=loose(), progress=seen.append)
+    stages = list(dict.fromkeys(p.stage for p in seen))
+    assert stages == ["encode", "classify", "regions", "refine"]
+    for stage in stages:
+        steps = [(p.done, p.total) for p in seen if p.stage == stage]
+        assert steps[-1][0] == steps[-1][1]
+        assert [d for d, _ in steps] == sorted(d for d, _ in steps)
+
+
+@pytest.mark.parametrize("stage", ["encode", "classify", "regions", "refine"])
+def test_cancel_stops_at_the_next_step(model, image, stage):
+    token = CancelToken()
+    seen = []
+
+    def watch(report):
+        seen.append(report.stage)
+        if report.stage == stage:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        model.segment(
+            image, NAMES, settings=loose(iou_threshold=0), progress=watch, cancel=token
+        )
+    # One report after the cancel at most: the one that noticed it never arrives.
+    assert seen.count(stage) == 1
+
+
+def test_provenance_is_plain_data(model, image):
+    settings = Settings(refine=False)
+    result = model.segment(image, NAMES, settings=settings)
+    loaded = json.loads(json.dumps(result.provenance))
+    assert Settings(**loaded["settings"]) == settings
+    assert loaded["model"] == "demo"
+    assert loaded["parts"]["clip"]["file"] == "random weights"
+    assert torch.__version__.startswith(loaded["versions"]["torch"])
+
+
+def test_same_input_same_result(model, image):
+    one = model.segment(image, NAMES, settings=loose())
+    two = model.segment(image, NAMES, settings=loose())
+    np.testing.assert_array_equal(one.refined, two.refined)
+    np.testing.assert_array_equal(one.probabilities, two.probabilities)
+
+
+@pytest.mark.parametrize("name", ["vit-b-16", "vit-l-14", "vit-h-14"])
+def test_a_real_specification_without_weights_says_what_is_missing(
+    name, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NAPARI_S2CLIP_CACHE", str(tmp_path))
+    with pytest.raises(WeightsNotFound, match="is not on this computer"):
+        S2CLIP.load(name)
+
+
+def test_real_sizes_run_with_random_weights(image):
+    model = S2CLIP.load("vit-b-16", weights="random", device="cpu")
+    assert model.models.clip.n_blocks == 12
+    assert model.models.vfm.patch_size == 8
+    settings = Settings(short_side=112, window=112, stride=112, coarse_threshold=0)
+    result = model.segment(image, ["cat", "dog"], settings=settings)
+    assert result.refined.shape == (120, 150)
+    assert np.isfinite(result.probabilities).all()
+
+
+def test_unknown_models_and_devices_are_refused():
+    with pytest.raises(ValueError, match="no model 'vit-x'"):
+        S2CLIP.load("vit-x")
+    with pytest.raises(ValueError, match="not available here"):
+        S2CLIP.load("demo", device="cuda:42")

@@ -1,0 +1,177 @@
+"""The fast regions against Algorithm 2 written out, and cases worked out by hand."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.measure import label as connected
+
+from napari_s2clip.regions import (
+    find_regions,
+    full_resolution_regions,
+    half_resolution,
+)
+
+
+def algorithm_2(labels, probabilities, threshold, min_area, background=False):
+    """One-hot masks, one class after the other, as printed (errata applied)."""
+    planes = list(probabilities)
+    values = list(range(1, len(planes) + 1))
+    if background:
+        planes.insert(0, 1 - probabilities.sum(0))
+        values.insert(0, 0)
+    uncertain = np.max(planes, axis=0) < threshold
+    found = []
+    for value, own in zip(values, planes, strict=True):
+        mask = (labels == value) & ~uncertain
+        if own.max() < threshold:
+            continue
+        components = connected(mask, connectivity=2)
+        for r in range(1, components.max() + 1):
+            inside = components == r
+            if inside.sum() < min_area:
+                continue
+            rows, columns = np.nonzero(inside)
+            masked = np.where(inside, own, -np.inf)
+            y, x = np.unravel_index(masked.argmax(), masked.shape)
+            found.append(
+                {
+                    "class": value,
+                    "area": int(inside.sum()),
+                    "score": float(own[inside].mean(dtype=np.float64)),
+                    "box": (columns.min(), rows.min(), columns.max(), rows.max()),
+                    "point": (x, y),
+                    "mask": inside,
+                }
+            )
+    return found
+
+
+@st.composite
+def maps(draw):
+    h, w = draw(st.integers(1, 13)), draw(st.integers(1, 13))
+    classes = draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    # Few distinct values make ties.
+    levels = draw(st.sampled_from([2, 5, 1000]))
+    raw = rng.integers(0, levels, (classes, h, w)) + 1.0
+    probabilities = (raw / (raw.sum(0) + rng.integers(0, 3))).astype(np.float32)
+    labels = (probabilities.argmax(0) + 1).astype(np.uint16)
+    labels[rng.random((h, w)) < draw(st.sampled_from([0.0, 0.2, 1.0]))] = 0
+    if draw(st.booleans()):
+        labels[labels == 1] = min(2, classes)
+    return labels, probabilities
+
+
+@settings(max_examples=200, deadline=None)
+@given(maps(), st.sampled_from([0.0, 0.2, 0.4, 0.9]), st.integers(1, 6), st.booleans())
+def test_equal_to_algorithm_2(given_maps, threshold, min_area, background):
+    labels, probabilities = given_maps
+    expected = algorithm_2(labels, probabilities, threshold, min_area, background)
+    found = find_regions(
+        labels,
+        probabilities,
+        threshold=threshold,
+        min_area=min_area,
+        background=background,
+    )
+    assert len(found) == len(expected)
+    for number, region in enumerate(expected):
+        assert found.classes[number] == region["class"]
+        assert found.areas[number] == region["area"]
+        assert found.scores[number] == pytest.approx(region["score"], rel=1e-12)
+        assert tuple(found.boxes[number]) == region["box"]
+        assert tuple(found.points[number]) == region["point"]
+        assert np.array_equal(found.labels == number + 1, region["mask"])
+
+
+def test_by_hand():
+    labels = np.uint16([[1, 0, 2], [0, 1, 2], [2, 0, 0]])
+    p1 = np.float32([[0.9, 0.1, 0.1], [0.1, 0.7, 0.1], [0.1, 0.1, 0.1]])
+    p2 = np.float32([[0.0, 0.1, 0.5], [0.1, 0.2, 0.8], [0.6, 0.1, 0.1]])
+    found = find_regions(labels, np.stack([p1, p2]), threshold=0.2, min_area=1)
+    # The two ones touch at a corner; the twos are two regions.
+    assert found.labels.tolist() == [[1, 0, 2], [0, 1, 2], [3, 0, 0]]
+    assert found.classes.tolist() == [1, 2, 2]
+    assert found.areas.tolist() == [2, 2, 1]
+    np.testing.assert_allclose(found.scores, [0.8, 0.65, 0.6], rtol=1e-6)
+    assert found.boxes.tolist() == [[0, 0, 1, 1], [2, 0, 2, 1], [0, 2, 0, 2]]
+    assert found.points.tolist() == [[0, 0], [2, 1], [0, 2]]
+
+
+def test_uncertain_pixels_split_a_region():
+    labels = np.ones((1, 5), np.uint16)
+    p = np.float32([[[0.9, 0.9, 0.1, 0.9, 0.9]]])
+    found = find_regions(labels, p, threshold=0.2, min_area=2)
+    assert found.labels.tolist() == [[1, 1, 0, 2, 2]]
+
+
+def test_small_regions_are_dropped():
+    labels = np.uint16([[1, 1, 0, 1]])
+    p = np.ones((1, 1, 4), np.float32)
+    assert find_regions(labels, p, min_area=2).areas.tolist() == [2]
+    assert len(find_regions(labels, p, min_area=3)) == 0
+
+
+def test_background_has_the_rest_of_the_probability():
+    labels = np.uint16([[0, 0, 1]])
+    p = np.float32([[[0.25, 0.5, 1.0]]])
+    found = find_regions(labels, p, min_area=1, background=True)
+    assert found.classes.tolist() == [0, 1]
+    assert found.scores[0] == pytest.approx(0.625)
+    assert found.points[0].tolist() == [0, 0]
+
+
+def test_one_region_fills_the_image():
+    found = find_regions(np.ones((30, 40), np.uint16), np.ones((1, 30, 40), np.float32))
+    assert found.boxes.tolist() == [[0, 0, 39, 29]]
+    assert found.areas.tolist() == [1200]
+
+
+def test_maps_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="do not fit"):
+        find_regions(np.zeros((2, 2), int), np.zeros((1, 2, 3), np.float32))
+    with pytest.raises(ValueError, match="labels go from 0 to 2"):
+        find_regions(np.int32([[0, 2]]), np.zeros((1, 1, 2), np.float32))
+    with pytest.raises(ValueError, match="labels go from -1"):
+        find_regions(np.int32([[-1, 1]]), np.zeros((1, 1, 2), np.float32))
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_half_resolution_equals_torch(height, width):
+    rng = np.random.default_rng(height * 41 + width)
+    labels = rng.integers(0, 4, (height, width)).astype(np.uint16)
+    p = rng.random((3, height, width), dtype=np.float32)
+    small_labels, small = half_resolution(labels, p)
+    size = (max(1, height // 2), max(1, width // 2))
+    bilinear = F.interpolate(
+        torch.from_numpy(p)[None], size, mode="bilinear", align_corners=False
+    )[0]
+    nearest = F.interpolate(
+        torch.from_numpy(labels.astype(np.float32))[None, None], size, mode="nearest"
+    )[0, 0]
+    np.testing.assert_allclose(small, bilinear.numpy(), atol=1e-5)
+    np.testing.assert_array_equal(small_labels, nearest.numpy())
+
+
+def test_full_resolution_keeps_to_the_coarse_labels():
+    coarse = np.uint16([[1, 1, 2, 2], [1, 2, 2, 2]])
+    small, p = half_resolution(coarse, np.float32([coarse == 1, coarse == 2]))
+    found = find_regions(small, p, min_area=1)
+    full = full_resolution_regions(found, coarse)
+    assert full.tolist() == [[1, 1, 2, 2], [1, 0, 2, 2]]
+    assert full.dtype == np.int32
+
+
+@given(st.integers(1, 30), st.integers(1, 30))
+def test_full_resolution_of_any_size(height, width):
+    rng = np.random.default_rng(height * 31 + width)
+    coarse = rng.integers(0, 3, (height, width)).astype(np.uint16)
+    p = np.stack([coarse == 1, coarse == 2]).astype(np.float32)
+    small, half = half_resolution(coarse, p)
+    found = find_regions(small, half, threshold=0, min_area=1)
+    full = full_resolution_regions(found, coarse)
+    classes = np.concatenate([[0], found.classes])[full]
+    assert (classes[full > 0] == coarse[full > 0]).all()
