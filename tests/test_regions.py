@@ -20,7 +20,7 @@ def algorithm_2(labels, probabilities, threshold, min_area, background=False):
     planes = list(probabilities)
     values = list(range(1, len(planes) + 1))
     if background:
-        planes.insert(0, 1 - probabilities.sum(0))
+        planes.insert(0, np.maximum(0, 1 - probabilities.sum(0)))
         values.insert(0, 0)
     uncertain = np.max(planes, axis=0) < threshold
     found = []
@@ -49,9 +49,12 @@ def algorithm_2(labels, probabilities, threshold, min_area, background=False):
     return found
 
 
+STRIPS = st.sampled_from([(1, 1), (1, 60), (60, 1), (2, 41)])
+
+
 @st.composite
 def maps(draw):
-    h, w = draw(st.integers(1, 13)), draw(st.integers(1, 13))
+    h, w = draw(st.one_of(st.tuples(st.integers(1, 13), st.integers(1, 13)), STRIPS))
     classes = draw(st.integers(1, 4))
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     # Few distinct values make ties.
@@ -124,6 +127,27 @@ def test_background_has_the_rest_of_the_probability():
     assert found.points[0].tolist() == [0, 0]
 
 
+def test_a_class_without_a_pixel_and_one_without_confidence_have_no_region():
+    labels = np.uint16([[1, 1, 3, 3]])
+    p = np.float32([[[0.9, 0.9, 0.3, 0.3]], [[0, 0, 0.5, 0.5]], [[0, 0, 0.1, 0.1]]])
+    # The pixels of class 3 are certain (0.5 of class 2), but it is itself nowhere.
+    found = find_regions(labels, p, threshold=0.4, min_area=1)
+    assert found.classes.tolist() == [1]
+
+
+def test_of_equal_maxima_the_first_in_reading_order_is_the_point():
+    labels = np.ones((2, 3), np.uint16)
+    p = np.float32([[[0.5, 0.5, 0.9], [0.9, 0.5, 0.9]]])
+    assert find_regions(labels, p, min_area=1).points.tolist() == [[2, 0]]
+
+
+def test_more_labels_than_a_byte_holds():
+    labels = np.uint16([[0, 300, 299, 300]])
+    p = np.zeros((300, 1, 4), np.float32)
+    p[299, 0, [1, 3]] = p[298, 0, 2] = 1
+    assert find_regions(labels, p, min_area=1).classes.tolist() == [299, 300, 300]
+
+
 def test_one_region_fills_the_image():
     found = find_regions(np.ones((30, 40), np.uint16), np.ones((1, 30, 40), np.float32))
     assert found.boxes.tolist() == [[0, 0, 39, 29]]
@@ -137,6 +161,16 @@ def test_maps_that_do_not_fit_are_refused():
         find_regions(np.int32([[0, 2]]), np.zeros((1, 1, 2), np.float32))
     with pytest.raises(ValueError, match="labels go from -1"):
         find_regions(np.int32([[-1, 1]]), np.zeros((1, 1, 2), np.float32))
+    with pytest.raises(ValueError, match="at least one class"):
+        find_regions(np.zeros((2, 2), int), np.zeros((0, 2, 2), np.float32))
+    with pytest.raises(ValueError, match="one pixel"):
+        find_regions(np.zeros((0, 2), int), np.zeros((1, 0, 2), np.float32))
+    with pytest.raises(ValueError, match="labels are float64"):
+        find_regions(np.zeros((2, 2)), np.zeros((1, 2, 2), np.float32))
+    with pytest.raises(ValueError, match="do not fit"):
+        half_resolution(np.zeros((2, 2), int), np.zeros((1, 2, 3), np.float32))
+    with pytest.raises(ValueError, match="factor is 0"):
+        half_resolution(np.zeros((2, 2), int), np.zeros((1, 2, 2), np.float32), 0)
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

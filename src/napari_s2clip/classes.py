@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -25,6 +26,8 @@ _PALETTE = (
 )
 
 _GOLDEN_RATIO = 0.618_033_988_75
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}", re.ASCII | re.IGNORECASE)
 
 
 def default_colour(index: int) -> str:
@@ -77,6 +80,16 @@ def _clean(text: object, where: str) -> str:
     return text
 
 
+def _refuse_text(phrases: object, what: str) -> None:
+    if isinstance(phrases, str):
+        raise ValueError(f"{what} must be a list of phrases, not one text")
+
+
+def _check_colour(colour: object, where: str) -> None:
+    if colour != "" and not (isinstance(colour, str) and _COLOUR.fullmatch(colour)):
+        raise ValueError(f'{where}: colour must be "#rrggbb" or empty, got {colour!r}')
+
+
 class ClassSet:
     """Ordered classes; the i-th one (from 1) has label value i, 0 is background.
 
@@ -90,8 +103,9 @@ class ClassSet:
     Raises
     ------
     ValueError
-        If there are no classes, more than `MAX_CLASSES`, or a name is blank, twice in
-        the list, or also a background word (letter case does not matter).
+        If there are no classes, more than `MAX_CLASSES`, a name is blank, twice in the
+        list, or also a background word (letter case does not matter), or a colour is
+        not ``"#rrggbb"``.
 
     Examples
     --------
@@ -142,6 +156,8 @@ class ClassSet:
             raise ValueError(
                 f"{where} must be a name or a ClassEntry, got {type(item).__name__}"
             )
+        _refuse_text(synonyms, f"the synonyms in {where}")
+        _check_colour(colour, where)
         return ClassEntry(
             _clean(name, where),
             tuple(_clean(s, f"a synonym in {where}") for s in synonyms),
@@ -196,7 +212,9 @@ class ClassSet:
         raise KeyError(name)
 
     def name_of(self, value: int) -> str:
-        """Class name of a label value; ``"background"`` for 0."""
+        """Class name of a label value; ``"background"`` for 0, else `KeyError`."""
+        if not 0 <= value <= len(self._entries):
+            raise KeyError(value)
         return self._entries[value - 1].name if value else "background"
 
     def __len__(self) -> int:

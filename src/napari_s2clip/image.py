@@ -92,8 +92,7 @@ def to_rgb(
     colours, alpha = array, None
     if array.shape[2] == 4:
         colours, alpha = array[..., :3], array[..., 3]
-    _check_limits(contrast_limits)
-    pixels = _to_uint8(colours, contrast_limits, notes)
+    pixels = _to_uint8(colours, _checked(contrast_limits), notes)
     if alpha is not None:
         notes.append("alpha composited on black")
         full = _full_opacity(alpha)
@@ -125,9 +124,9 @@ def _as_pixels(data: Any, rgb: bool | None) -> NDArray[Any]:
         raise ValueError(f"image is empty (shape {array.shape}); give at least 1 pixel")
     if array.ndim == 2 and not rgb:
         return array[..., None]
-    if array.ndim == 3 and rgb is not False:
-        if array.shape[2] in ((3, 4) if rgb else (1, 3, 4)):
-            return array
+    colours = () if rgb is False else (3, 4) if rgb else (1, 3, 4)
+    if array.ndim == 3 and array.shape[2] in colours:
+        return array
     if array.ndim == 2:
         remedy = "it has no colour axis: leave out rgb=True"
     elif array.ndim == 3 and rgb is not False and array.shape[0] in (3, 4):
@@ -142,15 +141,19 @@ def _as_pixels(data: Any, rgb: bool | None) -> NDArray[Any]:
     )
 
 
-def _check_limits(limits: tuple[float, float] | None) -> None:
+def _checked(limits: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Contrast limits as plain floats."""
     if limits is None:
-        return
-    low, high = limits
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise ValueError(
-            f"contrast_limits ({low:g}, {high:g}) must be two finite numbers, the "
-            "lower one first"
-        )
+        return None
+    try:
+        low, high = (float(limit) for limit in limits)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if np.isfinite(low) and np.isfinite(high) and low < high:
+        return low, high
+    raise ValueError(
+        f"contrast_limits {limits} must be two finite numbers, the lower one first"
+    )
 
 
 def _blocks(array: NDArray[Any]) -> Iterator[slice]:
@@ -227,7 +230,8 @@ def _range(array: NDArray[Any], notes: list[str]) -> tuple[float, float]:
     sample = sample[np.isfinite(sample)]
     how = f"{LOW:g}st to {HIGH:g}th percentile"
     if step > 1:
-        how += f" of every {step}th row and column"
+        every = {2: "second", 3: "third"}.get(step, f"{step}th")
+        how += f" of every {every} row and column"
     if sample.size:
         # Interpolating between the largest floats overflows; between halves, not.
         low, high = (2 * float(v) for v in np.percentile(sample / 2, (LOW, HIGH)))
@@ -272,5 +276,11 @@ def _stretch(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]
         levels = np.where(values == low, _MID_GREY, np.where(values > high, 255, 0))
         return levels.astype(np.uint8)
     # The difference of two very large floats overflows; that of their halves does not.
-    half = (values.clip(low, high) / 2 - low / 2) / (high / 2 - low / 2)
-    return np.rint(np.nan_to_num(half, nan=0) * 255).astype(np.uint8)
+    scale = 0.5 if max(abs(low), abs(high)) > 1e300 else 1.0
+    levels = values.clip(low, high)
+    levels *= scale
+    levels -= low * scale
+    levels /= high * scale - low * scale
+    levels *= 255
+    np.nan_to_num(levels, nan=0, copy=False)
+    return np.rint(levels).astype(np.uint8)

@@ -1,7 +1,8 @@
 """Connected regions of the coarse map (Algorithms 2 and 3 of the paper's appendix).
 
-The fast reading: no one-hot stack and no mask per region. Each class's pixels go through
-OpenCV's labelling once, and scores and points are taken inside each component's box.
+The fast reading: no one-hot stack and no mask per region. Each class's pixels go
+through OpenCV's labelling once, and scores and points are taken inside each component's
+box.
 """
 
 from __future__ import annotations
@@ -71,7 +72,15 @@ def half_resolution(
     -------
     labels : ndarray, (H // factor, W // factor)
     probabilities : ndarray of float32, (C, H // factor, W // factor)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or ``factor`` is below 1.
     """
+    _check_fit(labels, probabilities)
+    if factor < 1:
+        raise ValueError(f"factor is {factor}; give 1 or more")
     height, width = labels.shape
     size = (max(1, height // factor), max(1, width // factor))
     rows = np.arange(size[0]) * height // size[0]
@@ -115,19 +124,16 @@ def find_regions(
     Raises
     ------
     ValueError
-        If the shapes do not fit or a label has no probability.
+        If the shapes do not fit, a map is empty, or a label has no probability.
     """
-    if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:]:
-        raise ValueError(
-            f"labels {labels.shape} and probabilities {probabilities.shape} do not fit; "
-            "give (h, w) and (C, h, w)"
-        )
-    if labels.size and (labels.min() < 0 or labels.max() > len(probabilities)):
+    _check_fit(labels, probabilities)
+    if labels.min() < 0 or labels.max() > len(probabilities):
         raise ValueError(
             f"labels go from {labels.min()} to {labels.max()}, but there are "
             f"probabilities for 1 to {len(probabilities)} only"
         )
-    rest = 1 - probabilities.sum(0) if background else None
+    # Rounding may leave a little less than nothing.
+    rest = np.maximum(0, 1 - probabilities.sum(0)) if background else None
     best = probabilities.max(0)
     if rest is not None:
         best = np.maximum(best, rest)
@@ -145,6 +151,21 @@ def find_regions(
     return found.regions()
 
 
+def _check_fit(labels: NDArray[np.integer], probabilities: NDArray[np.float32]) -> None:
+    if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:]:
+        raise ValueError(
+            f"labels {labels.shape} and probabilities {probabilities.shape} do not "
+            "fit; give (h, w) and (C, h, w)"
+        )
+    if not probabilities.size:
+        raise ValueError(
+            f"probabilities {probabilities.shape} is empty; give at least one class "
+            "and one pixel"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels are {labels.dtype}; give integers")
+
+
 class _Collector:
     """Gathers the components of one class after the other."""
 
@@ -155,10 +176,12 @@ class _Collector:
     def add_class(
         self, value: int, mask: NDArray[np.uint8], own: NDArray[np.float32], least: int
     ) -> None:
-        count, components, stats, _ = cv2.connectedComponentsWithStats(
+        _, numbers, table, _ = cv2.connectedComponentsWithStats(
             mask, connectivity=8, ltype=cv2.CV_32S
         )
-        kept = [r for r in range(1, count) if stats[r, cv2.CC_STAT_AREA] >= least]
+        components, stats = np.asarray(numbers, np.int32), np.asarray(table, np.int32)
+        large = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= least) + 1
+        kept: list[int] = large.tolist()
         # OpenCV numbers by blocks of two rows; readers expect the first pixel's order.
         kept.sort(key=lambda r: _first_pixel(components, stats[r], r))
         for r in kept:

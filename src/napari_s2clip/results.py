@@ -33,7 +33,7 @@ REGION_COLUMNS: dict[str, str] = {
 """Columns of `Segmentation.region_table` with their dtypes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """Three maps of one image and what is known about them.
 
@@ -74,6 +74,9 @@ class Segmentation:
     @property
     def region_classes(self) -> NDArray[np.uint16]:
         """Shape (H, W): the class of each pixel's region, 0 outside all regions."""
-        lookup = np.zeros(int(self.regions.max(initial=0)) + 1, np.uint16)
-        lookup[self.region_table["region"]] = self.region_table["class_id"]
+        ids = self.region_table["region"].to_numpy(np.int64)
+        # A region of the table need not have a pixel in the map.
+        last = max(int(self.regions.max(initial=0)), int(ids.max(initial=0)))
+        lookup = np.zeros(last + 1, np.uint16)
+        lookup[ids] = self.region_table["class_id"].to_numpy(np.uint16)
         return lookup[self.regions]

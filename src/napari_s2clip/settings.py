@@ -74,7 +74,7 @@ class Settings(BaseModel):
         stage="encode",
         unit="px",
     )
-    levels: tuple[int, ...] | None = _knob(
+    levels: tuple[Annotated[int, Field(ge=0)], ...] | None = _knob(
         None,
         "Levels",
         "Blocks (from 0) whose states are summed into the multi-level branch; 3 to 9 "

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from napari_s2clip.demo.architectures import build_clip, build_dino, build_sam
+from napari_s2clip.demo.scenes import Scene
 from napari_s2clip.demo.train import clip, dino, sam
-from napari_s2clip.demo.train.common import crop_scene, random_scene
+from napari_s2clip.demo.train.common import Crop, crop_scene, random_scene
 from napari_s2clip.demo.train.export import known_tokens, save_clip
-from napari_s2clip.demo.vocabulary import SEEN_OBJECTS, TEXTURES
+from napari_s2clip.demo.vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
 
 RECIPES = {"clip": (clip, 16), "dino": (dino, 12), "sam": (sam, 2)}
 BUILD = {"clip": build_clip, "dino": build_dino, "sam": build_sam}
@@ -37,29 +38,81 @@ def test_training_never_shows_an_unseen_pair():
     assert names <= {*SEEN_OBJECTS, *TEXTURES}
 
 
-def test_a_crop_names_what_it_shows():
-    rng = np.random.default_rng(1)
-    scene = random_scene(128, rng)
-    image, names = crop_scene(scene, 64, rng, (1.0, 1.0))
-    assert image.shape == (64, 64, 3)
-    counts = np.bincount(scene.labels.ravel(), minlength=len(scene.names) + 1)[1:]
-    expected = [
-        n for n, c in zip(scene.names, counts, strict=True) if c >= 0.02 * 128 * 128
-    ]
-    assert list(names) == expected
+def flat_scene(**areas: np.ndarray) -> Scene:
+    """A grass scene of 100 px on which each object covers a window."""
+    labels = np.ones((100, 100), np.uint16)
+    instances = np.zeros((100, 100), np.uint16)
+    for number, window in enumerate(areas.values(), 1):
+        labels[window], instances[window] = number + 1, number
+    names = ("grass", *(name.replace("_", " ") for name in areas))
+    image = np.zeros((100, 100, 3), np.uint8)
+    return Scene(image, labels, instances, names, "easy")
+
+
+def test_a_whole_crop_names_all_that_is_large_enough():
+    scene = flat_scene(
+        red_circle=np.s_[:20, :20], blue_star=np.s_[50:55, :8], white_ring=np.s_[90, :9]
+    )
+    crop = crop_scene(scene, 64, np.random.default_rng(0), (1.0, 1.0))
+    assert crop.image.shape == (64, 64, 3)
+    assert crop.names == ("grass", "red circle")
+    # 0.4 % is too little to say either; 0.09 % is not seen at all.
+    assert crop.unsure == ("blue star",)
+
+
+def test_half_an_object_is_seen_and_less_is_unsure():
+    rng = np.random.default_rng(0)
+    scene = flat_scene(red_circle=np.s_[40:60, :])
+    kinds = set()
+    for _ in range(60):
+        crop = crop_scene(scene, 32, rng, (0.3, 0.7))
+        kinds.add(("red circle" in crop.names, "red circle" in crop.unsure))
+        assert not set(crop.names) & set(crop.unsure)
+    assert kinds == {(True, False), (False, True), (False, False)}
+
+
+def test_aimed_crops_hold_an_object():
+    rng = np.random.default_rng(0)
+    scene = flat_scene(red_circle=np.s_[70:90, 10:30])
+    for _ in range(40):
+        assert "red circle" in crop_scene(scene, 32, rng, aimed=1.0).names
 
 
 def test_truth_table_of_captions():
     rng = np.random.default_rng(0)
-    crops = [("red circle", "grass"), ("sand",)]
-    texts, truth = clip._captions(crops, rng)
-    assert len(texts) == truth.shape[1]
-    words = [*SEEN_OBJECTS, *TEXTURES, "red", "green"]
-    single = truth[:, : len(words)]
-    positives = [[w for w, t in zip(words, row, strict=True) if t] for row in single]
-    assert positives == [["red circle", "grass", "red"], ["sand"]]
+    image = np.zeros((8, 8, 3), np.uint8)
+    crops = [
+        Crop(image, ("red circle", "grass"), ("blue star",)),
+        Crop(image, ("sand",), ()),
+    ]
+    texts, truth, unsure = clip._captions(crops, rng)
+    assert len(texts) == truth.shape[1] == unsure.shape[1]
+
+    def words(table):
+        single = table[:, : len(clip.WORDS)]
+        return [
+            [w for w, t in zip(clip.WORDS, row, strict=True) if t] for row in single
+        ]
+
+    assert words(truth) == [["red circle", "grass", "red", "circle"], ["sand"]]
+    assert words(unsure) == [["blue star", "blue", "star"], []]
     # The composite caption of the first crop names both of its things.
     assert truth[:, -1].tolist() == [True, False]
+
+
+def test_the_groups_of_captions_are_of_one_kind():
+    kinds = [clip.WORDS[part] for part in clip.GROUPS]
+    assert kinds == [SEEN_OBJECTS, TEXTURES, tuple(COLOURS), SHAPES]
+
+
+def test_contrast_by_hand():
+    logits = torch.tensor([[2.0, 1.0, 0.0, 5.0]])
+    truth = torch.tensor([[True, True, False, False]])
+    unsure = torch.tensor([[False, False, False, True]])
+    # Each true caption against the one false caption; the unsure one is left out.
+    expected = (np.log1p(np.exp(-2)) + np.log1p(np.exp(-1))) / 2
+    found = clip._contrast(logits, truth, unsure, 1)
+    assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_words_never_trained_are_zero_in_the_file(tmp_path):
@@ -71,3 +124,14 @@ def test_words_never_trained_are_zero_in_the_file(tmp_path):
     unknown = torch.ones(len(table), dtype=torch.bool)
     unknown[rows] = False
     assert (table[unknown] == 0).all()
+
+
+def test_training_goes_on_from_earlier_weights(tmp_path):
+    recipe = replace(sam.RECIPE, steps=1, batch=1)
+    sam.train(tmp_path / "first", recipe)
+    still = replace(recipe, learning_rate=0.0)
+    sam.train(tmp_path / "second", still, tmp_path / "first")
+    first, second = (
+        load_file(tmp_path / run / "sam.safetensors") for run in ("first", "second")
+    )
+    assert all(torch.equal(value, second[key]) for key, value in first.items())

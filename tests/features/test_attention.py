@@ -97,3 +97,9 @@ def test_smooth_averages_tokens_over_their_likes():
 def test_smooth_keeps_tokens_that_are_like_no_other():
     tokens = torch.randn(2, 5, 3)
     assert torch.allclose(smooth(tokens, torch.eye(5).expand(2, 5, 5), 0.4), tokens)
+
+
+def test_a_threshold_of_one_smooths_nothing():
+    tokens = torch.randn(1, 60, 7, generator=torch.Generator().manual_seed(0))
+    result = smooth(tokens, cosine_similarity(tokens), 1.0)
+    assert torch.allclose(result, tokens, atol=1e-5)

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 from segment_anything import SamPredictor
+from segment_anything.utils.transforms import ResizeLongestSide
 
 from napari_s2clip.demo.architectures import build_sam
+from napari_s2clip.models import sam as module
 from napari_s2clip.models.sam import SamModel
 
 
@@ -69,7 +71,15 @@ def test_mask_prompts_change_the_result(sam, image):
     assert not torch.allclose(plain, masked)
 
 
-def test_out_of_memory_halves_the_call(sam, image, monkeypatch, caplog):
+OUT_OF_MEMORY = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "mps", "cpu"])
+def test_out_of_memory_halves_the_call(sam, image, monkeypatch, caplog, error):
     embedding = sam.encode(image)
     expected, _ = sam.decode(embedding, boxes=np.repeat(BOXES, 3, 0))
     real = sam.sam.mask_decoder.forward
@@ -79,7 +89,7 @@ def test_out_of_memory_halves_the_call(sam, image, monkeypatch, caplog):
         count = len(kwargs["sparse_prompt_embeddings"])
         sizes.append(count)
         if count > 2:
-            raise torch.OutOfMemoryError("no memory")
+            raise error
         return real(*args, **kwargs)
 
     monkeypatch.setattr(sam.sam.mask_decoder, "forward", scarce)
@@ -99,11 +109,41 @@ def test_out_of_memory_for_one_prompt_is_an_error(sam, image, monkeypatch):
     embedding = sam.encode(image)
 
     def never(*args, **kwargs):
-        raise torch.OutOfMemoryError("no memory")
+        raise torch.cuda.OutOfMemoryError("no memory")
 
     monkeypatch.setattr(sam.sam.mask_decoder, "forward", never)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(torch.cuda.OutOfMemoryError, match="does not suffice for one"):
         sam.decode(embedding, boxes=BOXES)
+
+
+def test_other_errors_are_not_swallowed(sam, image, monkeypatch):
+    embedding = sam.encode(image)
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("shapes cannot be multiplied")
+
+    monkeypatch.setattr(sam.sam.mask_decoder, "forward", broken)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        sam.decode(embedding, boxes=BOXES)
+
+
+def test_masks_are_upscaled_a_few_at_a_time(sam, image, monkeypatch):
+    embedding = sam.encode(image)
+    logits = torch.randn(5, *sam.sam.prompt_encoder.mask_input_size)
+    whole = sam.upscale(logits, embedding)
+    sizes = []
+    real = sam.sam.postprocess_masks
+
+    def counted(masks, *args):
+        sizes.append(len(masks))
+        return real(masks, *args)
+
+    monkeypatch.setattr(sam.sam, "postprocess_masks", counted)
+    # The image is smaller than the model's input, which is what takes the memory.
+    monkeypatch.setattr(module, "PIXELS", 2 * 256 * 256 + 1)
+    assert torch.equal(sam.upscale(logits, embedding), whole)
+    assert sizes == [2, 2, 1]
+    assert sam.upscale(logits[:0], embedding).shape == (0, 90, 130)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4096), (4096, 1), (300, 7)], ids=str)
@@ -126,3 +166,61 @@ def test_prompts_that_do_not_fit_are_refused(sam, image):
         sam.decode(embedding)
     with pytest.raises(ValueError, match="all for the same prompts"):
         sam.decode(embedding, boxes=BOXES, points=POINTS[:2])
+    with pytest.raises(ValueError, match=r"boxes has the shape \(3, 3\)"):
+        sam.decode(embedding, boxes=BOXES[:, :3])
+    with pytest.raises(ValueError, match=r"points has the shape \(3, 2\)"):
+        sam.decode(embedding, points=POINTS[:, 0])
+    with pytest.raises(ValueError, match="point_labels has the shape"):
+        sam.decode(embedding, points=POINTS, point_labels=np.ones(3, int))
+    with pytest.raises(ValueError, match="point_labels has the shape"):
+        sam.decode(embedding, boxes=BOXES, point_labels=np.ones((3, 1), int))
+    with pytest.raises(ValueError, match="chunk is 0"):
+        sam.decode(embedding, boxes=BOXES, chunk=0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+    ],
+    ids=["float", "gray", "rgba"],
+)
+def test_images_that_are_not_rgb_are_refused(sam, bad):
+    with pytest.raises(ValueError, match=r"give uint8 \(H, W, 3\)"):
+        sam.encode(bad)
+
+
+def test_empty_images_are_refused(sam):
+    with pytest.raises(ValueError, match="image is empty"):
+        sam.encode(np.zeros((0, 4, 3), np.uint8))
+
+
+def test_computes_in_float32(image):
+    torch.manual_seed(0)
+    half = SamModel(build_sam().half(), torch.device("cpu"))
+    embedding = half.encode(image)
+    logits, iou = half.decode(embedding, boxes=BOXES)
+    assert embedding.features.dtype == logits.dtype == iou.dtype == torch.float32
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 100])
+def test_chunks_do_not_change_the_result(sam, image, chunk):
+    embedding = sam.encode(image)
+    expected, scores = sam.decode(embedding, boxes=BOXES)
+    logits, iou = sam.decode(embedding, boxes=BOXES, chunk=chunk)
+    assert torch.allclose(logits, expected, atol=1e-4)
+    assert torch.allclose(iou, scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(90, 130), (130, 90), (256, 256), (7, 513)], ids=str)
+def test_coordinates_scale_as_in_segment_anything(sam, size):
+    height, width = size
+    embedding = sam.encode(np.zeros((*size, 3), np.uint8))
+    transform = ResizeLongestSide(256)
+    points = np.array([[[0.0, 0.0]], [[width, height]], [[width / 3, 0.7 * height]]])
+    expected = transform.apply_coords(points, size)
+    found = sam._to_input(points, embedding).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert embedding.input_size == transform.get_preprocess_shape(*size, 256)

@@ -35,11 +35,18 @@ def test_the_larger_product_of_mask_and_probability_wins():
     assert merge.labels().tolist() == [[2, 1]]
 
 
-def test_an_equal_score_stays_with_the_first():
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)], ids=str)
+def test_of_equal_scores_the_smaller_label_wins(order):
     merge = merger([[0]], [[[0.5]], [[0.5]]])
-    merge.add_mask(2, logits([[3]]))
-    merge.add_mask(1, logits([[3]]))
-    assert merge.labels().tolist() == [[2]]
+    for value in order:
+        merge.add_mask(value, logits([[3]]))
+    assert merge.labels().tolist() == [[1]]
+
+
+def test_logits_far_outside_do_not_overflow():
+    merge = merger([[2, 2, 2]], [[[0.5, 0.5, 0.5]], [[0.5, 0.5, 0.5]]])
+    merge.add_mask(1, logits([[300, -300, 300]]))
+    assert merge.labels().tolist() == [[1, 2, 1]]
 
 
 def test_no_probability_no_cover():
@@ -75,12 +82,13 @@ def test_failed_regions_compete_with_the_scores_before_them():
 
 
 @given(st.integers(0, 500))
-def test_the_order_of_masks_does_not_matter_without_ties(seed):
+def test_the_order_of_masks_does_not_matter(seed):
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 4, (6, 7))
-    p = rng.random((3, 6, 7))
+    # Few distinct values make ties, and pixels without any probability.
+    p = rng.integers(0, 3, (3, 6, 7)) / 4
     masks = [
-        (int(rng.integers(1, 4)), logits(rng.normal(size=(6, 7)))) for _ in range(5)
+        (int(rng.integers(1, 4)), logits(rng.integers(-2, 3, (6, 7)))) for _ in range(5)
     ]
     one, two = merger(coarse, p), merger(coarse, p)
     for value, mask in masks:
@@ -90,13 +98,17 @@ def test_the_order_of_masks_does_not_matter_without_ties(seed):
     assert np.array_equal(one.labels(), two.labels())
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_equal_to_the_formula_with_whole_maps(seed):
+@pytest.mark.parametrize("levels", [3, 1000])
+@pytest.mark.parametrize("seed", range(5))
+def test_equal_to_the_formula_with_whole_maps(seed, levels):
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 4, (9, 8)).astype(np.uint16)
-    p = rng.random((3, 9, 8)).astype(np.float32)
+    p = (rng.integers(0, levels, (3, 9, 8)) / levels).astype(np.float32)
     masks = [
-        (int(rng.integers(1, 4)), logits(3 * rng.normal(size=(9, 8)) - 2))
+        (
+            int(rng.integers(1, 4)),
+            logits(np.round(3 * rng.normal(size=(9, 8)) - 2, levels // 999)),
+        )
         for _ in range(6)
     ]
     merge = merger(coarse, p)
@@ -107,3 +119,14 @@ def test_equal_to_the_formula_with_whole_maps(seed):
         refined[value - 1] = np.maximum(refined[value - 1], score)
     expected = np.where(refined.max(0) > 0, refined.argmax(0) + 1, coarse)
     assert np.array_equal(merge.labels(), expected)
+
+    # Regions 1 to 4 of classes 3, 1, 3, 2; all but the last failed.
+    classes = np.array([3, 1, 3, 2])
+    regions = rng.integers(0, 5, (9, 8)).astype(np.int32)
+    for y, x in np.ndindex(9, 8):
+        if 1 <= regions[y, x] <= 3:
+            value = classes[regions[y, x] - 1]
+            if p[value - 1, y, x] > refined[:, y, x].max():
+                expected[y, x] = value
+    found = merge.labels_with_failed(np.array([1, 2, 3]), regions, classes)
+    assert np.array_equal(found, expected)

@@ -26,6 +26,14 @@ def test_no_regions():
     assert points_in_image(none[:, :2], (2, 2), (4, 4)).shape == (0, 2)
 
 
+@given(st.integers(1, 4096))
+def test_the_last_box_ends_exactly_at_the_edge(side):
+    grid = max(1, side // 2)
+    last = np.array([[0, 0, grid - 1, grid - 1]])
+    found = boxes_in_image(last, (grid, grid), (side, side))
+    assert found.tolist() == [[0, 0, side, side]]
+
+
 @given(st.integers(1, 50), st.integers(1, 50), st.data())
 def test_a_point_lies_in_the_box_of_its_pixel(height, width, data):
     grid = (max(1, height // 2), max(1, width // 2))

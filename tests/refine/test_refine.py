@@ -2,28 +2,37 @@ import numpy as np
 import pytest
 import torch
 
+from napari_s2clip.demo.architectures import build_sam
+from napari_s2clip.models.sam import SamEmbedding, SamModel
 from napari_s2clip.progress import Cancelled, CancelToken, Reporter
 from napari_s2clip.refine import refine as module
 from napari_s2clip.refine.refine import Refinement, refine
 from napari_s2clip.regions import find_regions, half_resolution
 
 SIZE = (8, 12)
+EMBEDDING = SamEmbedding(torch.zeros(1, 1, 1, 1), SIZE, SIZE)
 
 
 class FakeSam:
-    """Gives the masks and scores it was told to; remembers the prompts."""
+    """Gives the masks and scores it was told to, in order; remembers the prompts."""
 
     def __init__(self, masks, scores):
         self.masks = torch.tensor(np.array(masks), dtype=torch.float32)
         self.scores = torch.tensor(scores, dtype=torch.float32)
         self.prompts = {}
+        self.first = 0
+        self.upscaled = []
 
     def decode(self, embedding, *, boxes=None, points=None, on_chunk):
         self.prompts = {"boxes": boxes, "points": points}
-        on_chunk(0, len(self.scores))
-        return self.masks, self.scores
+        count = len(boxes if boxes is not None else points)
+        on_chunk(0, count)
+        part = slice(self.first, self.first + count)
+        self.first += count
+        return self.masks[part], self.scores[part]
 
     def upscale(self, logits, embedding):
+        self.upscaled.append(len(logits))
         return logits
 
 
@@ -45,7 +54,7 @@ def mask_of(columns):
 
 def run(sam, maps, **options):
     coarse, p, regions = maps
-    return refine(sam, None, coarse, p, regions, **options)
+    return refine(sam, EMBEDDING, coarse, p, regions, **options)
 
 
 def test_masks_move_the_border(maps):
@@ -77,6 +86,7 @@ def test_prompts_can_be_left_out(maps):
     sam = FakeSam([mask_of(slice(0, 6)), mask_of(slice(6, 12))], [1, 1])
     run(sam, maps, prompt_box=False)
     assert sam.prompts["boxes"] is None
+    sam.first = 0
     run(sam, maps, prompt_point=False)
     assert sam.prompts["points"] is None
     with pytest.raises(ValueError, match="both off"):
@@ -86,24 +96,27 @@ def test_prompts_can_be_left_out(maps):
 def test_background_is_prompted_only_when_asked(maps):
     coarse, p, _ = maps
     coarse = np.where(coarse == 1, 0, coarse).astype(np.uint16)
-    p = p[:]
+    p = p.copy()
     p[0] = 0
     regions = find_regions(*half_resolution(coarse, p), min_area=1, background=True)
     assert regions.classes.tolist() == [0, 2]
     sam = FakeSam([mask_of(slice(5, 12))], [0.9])
-    result = refine(sam, None, coarse, p, regions)
+    result = refine(sam, EMBEDDING, coarse, p, regions)
     assert np.isnan(result.sam_scores[0])
     assert len(sam.prompts["boxes"]) == 1
     assert (result.refined[:, 5] == 2).all()
     both = FakeSam([mask_of(slice(0, 7)), mask_of(slice(7, 12))], [0.9, 0.9])
-    result = refine(both, None, coarse, p, regions, refine_background=True)
+    result = refine(both, EMBEDDING, coarse, p, regions, refine_background=True)
     assert (result.refined[:, 6] == 0).all()
 
 
 def test_without_regions_the_coarse_map_stays(maps):
     coarse, p, _ = maps
     none = find_regions(*half_resolution(coarse, p), min_area=10_000)
-    result = refine(None, None, coarse, p, none)
+    steps = []
+    report = Reporter(steps.append)
+    result = refine(None, EMBEDDING, coarse, p, none, report=report)
+    assert [(s.done, s.total) for s in steps] == [(1, 1)]
     np.testing.assert_array_equal(result.refined, coarse)
     assert result.refined is not coarse
     assert len(result.used) == 0
@@ -114,9 +127,77 @@ def test_chunks_of_masks_do_not_change_the_result(maps, monkeypatch):
     whole = run(FakeSam(masks, [0.9, 0.9]), maps)
     monkeypatch.setattr(module, "_PIXELS", 1)
     steps = []
-    chunked = run(FakeSam(masks, [0.9, 0.9]), maps, report=Reporter(steps.append))
+    sam = FakeSam(masks, [0.9, 0.9])
+    chunked = run(sam, maps, report=Reporter(steps.append))
     np.testing.assert_array_equal(whole.refined, chunked.refined)
+    assert sam.upscaled == [1, 1]
     assert [(s.done, s.total) for s in steps] == [(0, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_blocks_of_regions_do_not_change_the_result(maps, monkeypatch):
+    masks, scores = [mask_of(slice(0, 8)), mask_of(slice(5, 12))], [0.5, 0.9]
+    whole = run(FakeSam(masks, scores), maps)
+    monkeypatch.setattr(module, "_BLOCK", 1)
+    steps = []
+    blocks = run(FakeSam(masks, scores), maps, report=Reporter(steps.append))
+    np.testing.assert_array_equal(whole.refined, blocks.refined)
+    np.testing.assert_array_equal(whole.sam_scores, blocks.sam_scores)
+    assert blocks.used.tolist() == [False, True]
+    assert [(s.done, s.total) for s in steps] == [(0, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_pixels_without_a_mask_stay_coarse(maps):
+    sam = FakeSam([mask_of(slice(1, 3)), mask_of(slice(8, 9))], [0.9, 0.9])
+    result = run(sam, maps)
+    np.testing.assert_array_equal(result.refined, maps[0])
+
+
+def test_a_score_that_is_not_a_number_fails(maps):
+    sam = FakeSam([mask_of(slice(0, 12)), mask_of(slice(6, 12))], [np.nan, 0.9])
+    result = run(sam, maps)
+    assert result.used.tolist() == [False, True]
+    np.testing.assert_array_equal(result.refined, maps[0])
+
+
+def test_a_failed_region_takes_only_what_is_its_own_in_the_coarse_map():
+    # On the half-resolution grid region 1 is the two left columns of cells, but the
+    # coarse map gives the pixel at (1, 1) to class 2, and no mask covers it.
+    coarse = np.full(SIZE, 2, np.uint16)
+    coarse[:, :4] = 1
+    coarse[1, 1] = 2
+    p = np.stack([np.where(coarse == 1, 0.7, 0.6), np.where(coarse == 1, 0.3, 0.4)])
+    p = p.astype(np.float32)
+    regions = find_regions(*half_resolution(coarse, p), min_area=1)
+    assert regions.classes.tolist() == [1, 2]
+    sam = FakeSam([mask_of(slice(0, 4)), mask_of(slice(4, 12))], [0.1, 0.9])
+    result = refine(sam, EMBEDDING, coarse, p, regions)
+    np.testing.assert_array_equal(result.refined, coarse)
+
+
+def test_maps_of_another_image_are_refused(maps):
+    coarse, p, regions = maps
+    other = SamEmbedding(torch.zeros(1, 1, 1, 1), (9, 12), (9, 12))
+    with pytest.raises(ValueError, match="differ in size"):
+        refine(None, other, coarse, p, regions)
+    with pytest.raises(ValueError, match="differ in size"):
+        refine(None, EMBEDDING, coarse, p[:, 1:], regions)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 600), (97, 3), (64, 65)], ids=str)
+def test_a_real_sam_on_images_of_any_size(size):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    sam = SamModel(build_sam(), torch.device("cpu"))
+    p = rng.random((3, *size)).astype(np.float32)
+    p /= p.sum(0)
+    coarse = (p.argmax(0) + 1).astype(np.uint16)
+    regions = find_regions(*half_resolution(coarse, p), threshold=0, min_area=1)
+    embedding = sam.encode(rng.integers(0, 256, (*size, 3), np.uint8))
+    result = refine(sam, embedding, coarse, p, regions, iou_threshold=-9)
+    assert result.refined.shape == size
+    assert result.refined.dtype == np.uint16
+    assert result.used.all()
+    assert set(np.unique(result.refined)) <= {1, 2, 3}
 
 
 def test_cancel_between_masks(maps):

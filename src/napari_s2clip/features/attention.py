@@ -93,5 +93,7 @@ def smooth(tokens: Tensor, similarity: Tensor, threshold: float) -> Tensor:
         Cosines; every token is its own like (S = 1).
     threshold : float
     """
-    weights = similarity * (similarity >= threshold)
+    itself = torch.eye(tokens.shape[1], dtype=torch.bool, device=tokens.device)
+    # Rounding may put a token's likeness to itself just below a threshold of 1.
+    weights = similarity * ((similarity >= threshold) | itself)
     return weights @ tokens / weights.sum(-1, keepdim=True)

@@ -20,7 +20,12 @@ __all__ = ["SamEmbedding", "SamModel"]
 log = logging.getLogger(__name__)
 
 CHUNK = 64
-"""Prompts for one decoder call: about 1.5 GB of activations at SAM's own sizes."""
+"""Prompts for one decoder call. At SAM's own sizes a prompt takes about 40 MB of
+activations (its copy of the 64 × 64 × 256 embedding and the upscaled 256 × 256 × 32
+features, a few times over), so a call stays below 3 GB."""
+
+PIXELS = 1 << 24
+"""Logits enlarged at once by `SamModel.upscale`, in elements (64 MB)."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,30 @@ class SamEmbedding:
     input_size: tuple[int, int]
 
 
+@dataclass(frozen=True)
+class _Prompts:
+    """N prompts in the model's input coordinates."""
+
+    boxes: Tensor | None
+    points: Tensor | None
+    point_labels: Tensor | None
+    masks: Tensor | None
+
+    def encode(self, encoder: Any, part: slice) -> tuple[Tensor, Tensor]:
+        """Sparse and dense embeddings of some of the prompts."""
+        points = None
+        if self.points is not None and self.point_labels is not None:
+            points = self.points[part], self.point_labels[part]
+        sparse, dense = encoder(
+            points=points,
+            boxes=None if self.boxes is None else self.boxes[part],
+            masks=None if self.masks is None else self.masks[part],
+        )
+        return sparse, dense
+
+
 class SamModel:
-    """A frozen model of segment_anything, NumPy in, torch out.
+    """A frozen model of segment_anything, NumPy in, torch out; computes in float32.
 
     Parameters
     ----------
@@ -54,7 +81,9 @@ class SamModel:
     def __init__(self, sam: Any, device: torch.device) -> None:
         from segment_anything.utils.transforms import ResizeLongestSide
 
-        self.sam: Any = sam.to(device).eval().requires_grad_(False)
+        # The IoU threshold is sensitive to the precision of the decoder.
+        self.sam: Any = sam.to(device=device, dtype=torch.float32)
+        self.sam.eval().requires_grad_(False)
         self.device = device
         self._resize = ResizeLongestSide(sam.image_encoder.img_size)
 
@@ -66,9 +95,22 @@ class SamModel:
 
     @torch.inference_mode()
     def encode(self, image: NDArray[np.uint8]) -> SamEmbedding:
-        """Encode uint8 RGB (H, W, 3), any size; fp32."""
+        """Encode uint8 RGB (H, W, 3), any size from 1 × 1.
+
+        Raises
+        ------
+        ValueError
+            If ``image`` is anything else.
+        """
         from PIL import Image
 
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f"image is {image.dtype} {image.shape}; give uint8 (H, W, 3), as "
+                "napari_s2clip.image.to_rgb makes it"
+            )
+        if not image.size:
+            raise ValueError(f"image is empty {image.shape}; give at least one pixel")
         height, width = image.shape[:2]
         size = self._input_size(height, width)
         # Pillow's bilinear (with anti-aliasing) is what SAM was trained with.
@@ -86,7 +128,7 @@ class SamModel:
         points: NDArray[np.floating[Any]] | None = None,
         point_labels: NDArray[np.integer] | None = None,
         mask_inputs: Tensor | None = None,
-        chunk: int = CHUNK,
+        chunk: int | None = None,
         on_chunk: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts, in calls of at most ``chunk``; one mask for each.
@@ -103,9 +145,11 @@ class SamModel:
         point_labels : ndarray of int, (N, P), optional
             1 inside, 0 outside; all 1 if not given.
         mask_inputs : Tensor, (N, 1, 4h, 4w), optional
-        chunk : int
+        chunk : int, optional
+            64 if not given, which needs less than 3 GB at SAM's own sizes.
         on_chunk : callable
-            Called with prompts done and prompts in all, before each call.
+            Called with prompts done and prompts in all, before each call and after
+            the last.
 
         Returns
         -------
@@ -117,51 +161,32 @@ class SamModel:
         Raises
         ------
         ValueError
-            If there is no prompt at all or their numbers differ.
-        torch.OutOfMemoryError
+            If there is no prompt at all, their numbers differ or a shape is wrong.
+        torch.cuda.OutOfMemoryError
             If memory does not suffice for a single prompt.
         """
-        given = [p for p in (boxes, points, mask_inputs) if p is not None]
-        if not given or len({len(p) for p in given}) != 1:
-            raise ValueError(
-                "boxes, points, mask_inputs: give at least one, all for the same prompts"
-            )
-        total = len(given[0])
-        scale = self._scale(embedding)
-        box_tensor = None if boxes is None else self._to_input(boxes, scale)
-        point_tensor = None if points is None else self._to_input(points, scale)
-        if point_tensor is not None and point_labels is None:
-            point_labels = np.ones(point_tensor.shape[:2], np.int64)
-        label_tensor = (
-            torch.as_tensor(point_labels, device=self.device)
-            if (point_labels is not None)
-            else None
-        )
+        chunk = CHUNK if chunk is None else chunk
+        total = _count_prompts(boxes, points, point_labels, mask_inputs, chunk)
+        prompts = self._prompts(embedding, boxes, points, point_labels, mask_inputs)
         found: list[tuple[Tensor, Tensor]] = []
         first = 0
         while first < total:
             on_chunk(first, total)
             part = slice(first, first + chunk)
-            try:
-                found.append(
-                    self._decode_once(
-                        embedding,
-                        None if box_tensor is None else box_tensor[part],
-                        None
-                        if point_tensor is None or label_tensor is None
-                        else (point_tensor[part], label_tensor[part]),
-                        None if mask_inputs is None else mask_inputs[part],
-                    )
-                )
-            except torch.OutOfMemoryError:
-                if chunk == 1:
-                    raise
-                chunk = max(1, min(chunk, total - first) // 2)
-                log.warning("memory ran out; decoding %d prompts at a time", chunk)
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+            decoded = self._decode_if_it_fits(embedding, prompts, part)
+            if decoded is not None:
+                found.append(decoded)
+                first = part.stop
                 continue
-            first = part.stop
+            if chunk == 1:
+                raise torch.cuda.OutOfMemoryError(
+                    f"Memory of {self.device} does not suffice for one SAM prompt; "
+                    'free some, or choose a smaller model or device="cpu".'
+                )
+            chunk = max(1, min(chunk, total - first) // 2)
+            log.warning("memory ran out; decoding %d prompts at a time", chunk)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
         on_chunk(total, total)
         if not found:
             side = self.sam.prompt_encoder.mask_input_size
@@ -169,36 +194,104 @@ class SamModel:
             return empty, empty.new_zeros(0)
         return torch.cat([f[0] for f in found]), torch.cat([f[1] for f in found])
 
-    def _decode_once(
-        self,
-        embedding: SamEmbedding,
-        boxes: Tensor | None,
-        points: tuple[Tensor, Tensor] | None,
-        masks: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        sparse, dense = self.sam.prompt_encoder(points=points, boxes=boxes, masks=masks)
-        logits, iou = self.sam.mask_decoder(
-            image_embeddings=embedding.features,
-            image_pe=self.sam.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
-        )
+    def _decode_if_it_fits(
+        self, embedding: SamEmbedding, prompts: _Prompts, part: slice
+    ) -> tuple[Tensor, Tensor] | None:
+        """Logits and IoU of some prompts; None when memory ran out.
+
+        Returning lets go of the error, whose frames would keep the memory in use.
+        """
+        try:
+            sparse, dense = prompts.encode(self.sam.prompt_encoder, part)
+            logits, iou = self.sam.mask_decoder(
+                image_embeddings=embedding.features,
+                image_pe=self.sam.prompt_encoder.get_dense_pe(),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+                multimask_output=False,
+            )
+        except RuntimeError as error:
+            if _is_out_of_memory(error):
+                return None
+            raise
         return logits[:, 0].float(), iou[:, 0].float()
 
-    def _scale(self, embedding: SamEmbedding) -> Tensor:
-        (height, width), (rows, columns) = embedding.image_size, embedding.input_size
-        return torch.tensor([columns / width, rows / height], device=self.device)
+    def _prompts(
+        self,
+        embedding: SamEmbedding,
+        boxes: NDArray[Any] | None,
+        points: NDArray[Any] | None,
+        point_labels: NDArray[Any] | None,
+        masks: Tensor | None,
+    ) -> _Prompts:
+        if points is not None and point_labels is None:
+            point_labels = np.ones(points.shape[:2], np.int64)
+        return _Prompts(
+            None if boxes is None else self._to_input(boxes, embedding),
+            None if points is None else self._to_input(points, embedding),
+            None
+            if point_labels is None
+            else torch.as_tensor(point_labels, device=self.device),
+            None if masks is None else masks.to(self.device, torch.float32),
+        )
 
-    def _to_input(self, coordinates: NDArray[Any], scale: Tensor) -> Tensor:
+    def _to_input(self, coordinates: NDArray[Any], embedding: SamEmbedding) -> Tensor:
         """Pixels of the image to pixels of the model's input; (…, 2) or (…, 4)."""
-        tensor = torch.as_tensor(coordinates, dtype=torch.float32, device=self.device)
-        return (tensor.unflatten(-1, (-1, 2)) * scale).flatten(-2)  # type: ignore[no-untyped-call]
+        (height, width), (rows, columns) = embedding.image_size, embedding.input_size
+        scale = np.resize([columns / width, rows / height], coordinates.shape[-1])
+        scaled = (coordinates * scale).astype(np.float32)
+        return torch.from_numpy(scaled).to(self.device)
 
     @torch.inference_mode()
     def upscale(self, logits: Tensor, embedding: SamEmbedding) -> Tensor:
-        """Decoder logits (N, h, w) to the image's size (N, H, W), padding cut off."""
-        full: Tensor = self.sam.postprocess_masks(
-            logits[:, None], embedding.input_size, embedding.image_size
+        """Decoder logits (N, h, w) to the image's size (N, H, W), padding cut off.
+
+        Goes by way of the model's input size, as `Sam.postprocess_masks` does, but
+        never holds more than a few masks of that size.
+        """
+        height, width = embedding.image_size
+        full = logits.new_empty((len(logits), height, width))
+        step = max(1, PIXELS // max(self._resize.target_length**2, height * width))
+        for first in range(0, len(logits), step):
+            part = slice(first, first + step)
+            full[part] = self.sam.postprocess_masks(
+                logits[part, None], embedding.input_size, embedding.image_size
+            )[:, 0]
+        return full
+
+
+def _count_prompts(
+    boxes: NDArray[Any] | None,
+    points: NDArray[Any] | None,
+    point_labels: NDArray[Any] | None,
+    masks: Tensor | None,
+    chunk: int,
+) -> int:
+    """How many prompts there are; ValueError if they do not fit together."""
+    given = [p for p in (boxes, points, masks) if p is not None]
+    if not given or len({len(p) for p in given}) != 1:
+        raise ValueError(
+            "boxes, points, mask_inputs: give at least one, all for the same prompts"
         )
-        return full[:, 0]
+    if boxes is not None and boxes.shape[1:] != (4,):
+        raise ValueError(f"boxes has the shape {boxes.shape}; give (N, 4)")
+    if points is not None and (points.ndim != 3 or points.shape[2] != 2):
+        raise ValueError(f"points has the shape {points.shape}; give (N, P, 2)")
+    if point_labels is not None and (
+        points is None or point_labels.shape != points.shape[:2]
+    ):
+        raise ValueError(
+            f"point_labels has the shape {point_labels.shape}; give (N, P), one for "
+            "each of points"
+        )
+    if chunk < 1:
+        raise ValueError(f"chunk is {chunk}; decode at least 1 prompt at a time")
+    return len(given[0])
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """CUDA has a type for it; MPS and the CPU only say so."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(
+        words in str(error)
+        for words in ("out of memory", "can't allocate memory", "not enough memory")
+    )

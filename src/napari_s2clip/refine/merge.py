@@ -41,16 +41,21 @@ class MaskMerger:
     def add_mask(self, value: int, logits: NDArray[np.float32]) -> None:
         """Take in one mask: logits (H, W), inside where positive.
 
-        Where two classes score the same, the one added first stays.
+        Where two classes score the same, the smaller label value wins, so that the
+        order of the masks does not matter.
         """
         window = _extent(logits > 0)
         if window is None:
             return
-        inside = logits[window]
-        score = self._probability(value, window) / (1 + np.exp(-inside))
-        wins = (inside > 0) & (score > self._score[window])
-        self._score[window][wins] = score[wins]
-        self._labels[window][wins] = value
+        inside = logits[window] > 0
+        score = np.zeros(inside.shape, np.float32)
+        # Only inside: there the exponential cannot overflow.
+        sigmoid = 1 / (1 + np.exp(-logits[window][inside]))
+        score[inside] = sigmoid * self._probability(value, window)[inside]
+        best, labels = self._score[window], self._labels[window]
+        wins = (score > best) | ((score == best) & (score > 0) & (value < labels))
+        best[wins] = score[wins]
+        labels[wins] = value
 
     def labels(self) -> NDArray[np.uint16]:
         """The merged map; the coarse label where no mask scores."""
@@ -64,12 +69,15 @@ class MaskMerger:
     ) -> NDArray[np.uint16]:
         """The merged map, in which failed regions take the pixels where they are surer.
 
+        A failed region's p_c competes with the masks' scores, never with what another
+        failed region has just taken.
+
         Parameters
         ----------
         failed : ndarray of int, (M,)
             Ids of the regions whose mask was refused.
         regions : ndarray of int32, (H, W)
-            Region ids.
+            Region ids; a failed region takes no pixel outside its own.
         classes : ndarray of int, (N,)
             Class of region i + 1.
         """

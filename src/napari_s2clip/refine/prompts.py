@@ -6,14 +6,22 @@ the middle of its pixel. (The printed pseudo-code takes the indices of corners.)
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["boxes_in_image", "points_in_image"]
 
 
-def _scale(grid: tuple[int, int], size: tuple[int, int]) -> NDArray[np.float64]:
-    return np.array([size[1] / grid[1], size[0] / grid[0]])
+def _scaled(
+    pairs: NDArray[np.floating[Any]] | NDArray[np.int64],
+    grid: tuple[int, int],
+    size: tuple[int, int],
+) -> NDArray[np.float64]:
+    """Columns and rows of the grid (…, 2) to pixels of the image."""
+    # Multiplied first, so that the last edge is the image's edge, not 4e-15 beyond.
+    return np.asarray(pairs * np.array(size[::-1]) / np.array(grid[::-1]), np.float64)
 
 
 def boxes_in_image(
@@ -34,11 +42,11 @@ def boxes_in_image(
         x_min, y_min, x_max, y_max in pixels of the image.
     """
     ends = boxes.reshape(-1, 2, 2) + np.array([[0, 0], [1, 1]])
-    return np.asarray((ends * _scale(grid, size)).reshape(-1, 4), np.float64)
+    return _scaled(ends, grid, size).reshape(-1, 4)
 
 
 def points_in_image(
     points: NDArray[np.int64], grid: tuple[int, int], size: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Columns and rows on a grid (N, 2) to the pixels' middles in the image."""
-    return np.asarray((points + 0.5) * _scale(grid, size), np.float64)
+    return _scaled(points + 0.5, grid, size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ..models.sam import SamEmbedding, SamModel
 
 __all__ = ["Refinement", "refine"]
+
+_BLOCK = 512
+"""Regions decoded before their masks are merged: 128 MB of SAM's small logits."""
 
 _PIXELS = 1 << 24
 """Full-size mask logits held at once, in elements (64 MB)."""
@@ -87,10 +91,23 @@ def refine(
     Returns
     -------
     Refinement
+
+    Raises
+    ------
+    ValueError
+        If no prompt is chosen or the maps and the embedding differ in size.
+    Cancelled
+        If ``report`` was asked to stop.
     """
     report = report or Reporter()
     if not (prompt_box or prompt_point):
         raise ValueError("prompt_box and prompt_point are both off; SAM needs one")
+    if probabilities.shape[1:] != coarse.shape or embedding.image_size != coarse.shape:
+        raise ValueError(
+            f"coarse {coarse.shape}, probabilities {probabilities.shape} and the "
+            f"embedding's image {embedding.image_size} differ in size; give those of "
+            "one image"
+        )
     asked = np.flatnonzero((regions.classes > 0) | refine_background)
     result = Refinement.none(coarse, len(regions))
     if not len(asked):
@@ -98,34 +115,42 @@ def refine(
         return result
     grid = (regions.labels.shape[0], regions.labels.shape[1])
     size = (coarse.shape[0], coarse.shape[1])
-    boxes = boxes_in_image(regions.boxes[asked], grid, size)
-    points = points_in_image(regions.points[asked], grid, size)
-    steps = 2 * len(asked)
-    logits, iou = sam.decode(
-        embedding,
-        boxes=boxes if prompt_box else None,
-        points=points[:, None] if prompt_point else None,
-        on_chunk=lambda done, total: report("refine", done, steps, "SAM decoder"),
-    )
-    scores = iou.cpu().numpy()
-    result.sam_scores[asked] = scores
-    result.used[asked] = scores > iou_threshold
-
     merger = MaskMerger(coarse, _class_probability(probabilities))
-    passing = np.flatnonzero(scores > iou_threshold)
-    step = max(1, _PIXELS // coarse.size)
-    for first in range(0, len(passing), step):
-        report("refine", len(asked) + first, steps, "merging masks")
-        chosen = passing[first : first + step]
-        masks = sam.upscale(logits[chosen.tolist()], embedding).cpu().numpy()
-        for index, mask in zip(asked[chosen], masks, strict=True):
-            merger.add_mask(int(regions.classes[index]), mask)
-    failed = asked[scores <= iou_threshold] + 1
+    total = 2 * len(asked)  # every prompt is decoded, then merged
+    for first in range(0, len(asked), _BLOCK):
+        block = asked[first : first + _BLOCK]
+        boxes = boxes_in_image(regions.boxes[block], grid, size)
+        points = points_in_image(regions.points[block], grid, size)
+        logits, iou = sam.decode(
+            embedding,
+            boxes=boxes if prompt_box else None,
+            points=points[:, None] if prompt_point else None,
+            on_chunk=_shifted(report, 2 * first, total),
+        )
+        scores = iou.cpu().numpy()
+        result.sam_scores[block] = scores
+        result.used[block] = scores > iou_threshold
+        passing = np.flatnonzero(scores > iou_threshold)
+        step = max(1, _PIXELS // coarse.size)
+        for start in range(0, len(passing), step):
+            report("refine", 2 * first + len(block) + start, total, "merging masks")
+            chosen = passing[start : start + step]
+            masks = sam.upscale(logits[chosen.tolist()], embedding).cpu().numpy()
+            for index, mask in zip(block[chosen], masks, strict=True):
+                merger.add_mask(int(regions.classes[index]), mask)
+    failed = asked[~result.used[asked]] + 1
     if region_map is None:
         region_map = full_resolution_regions(regions, coarse)
     result.refined[:] = merger.labels_with_failed(failed, region_map, regions.classes)
-    report("refine", steps, steps)
+    report("refine", total, total)
     return result
+
+
+def _shifted(report: Reporter, done: int, total: int) -> Callable[[int, int], None]:
+    def on_chunk(decoded: int, _: int) -> None:
+        report("refine", done + decoded, total, "SAM decoder")
+
+    return on_chunk
 
 
 def _class_probability(probabilities: NDArray[np.float32]) -> ClassProbability:

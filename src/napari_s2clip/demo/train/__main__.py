@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/demo-weights"))
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, help="folder of weights to go on from")
     parser.add_argument("--threads", type=int, help="CPU threads")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -27,7 +28,7 @@ def main() -> None:
     recipe = replace(recipe_module.RECIPE, seed=options.seed)
     if options.steps:
         recipe = replace(recipe, steps=options.steps)
-    recipe_module.train(options.out, recipe)
+    recipe_module.train(options.out, recipe, options.start)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ caption is false, as in CLIP (Radford et al. 2021), for several true captions a 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,20 +19,32 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..architectures import CLIP_CONFIG, build_clip
+from ..scenes import DIFFICULTIES
 from ..vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
-from .common import Recipe, batch_tensor, crop_scene, fit, random_scene
+from .common import (
+    Crop,
+    Recipe,
+    batch_tensor,
+    crop_scene,
+    fit,
+    random_scene,
+    start_from,
+)
 
 __all__ = ["RECIPE", "train"]
 
 RECIPE = Recipe(steps=1900, batch=128, learning_rate=1.2e-3, weight_decay=0.05)
 
-SCENE_SIZE = 192
-CROPS_PER_SCENE = 8
-SIDE, LAST_SIDE, LAST_PART = 64, 96, 0.12
+SCENE_SIZE = 160
+CROPS_PER_SCENE = 4
+SIDE, LAST_SIDE, LAST_PART = 64, 96, 0.1
 """Crop side in pixels, and the one of the last part of the training."""
-SHARE, LAST_SHARE = (0.25, 0.6), (0.3, 0.8)
-"""Crop side as a fraction of the scene; objects must be some patches wide to have a
-shape at all."""
+EASY_PART = 0.3
+"""Share of the training, at its start, that sees easy scenes only: shapes are learnt
+much later than colours, and hardly at all from crowded pictures."""
+SHARE, AIMED = (0.25, 0.8), 0.75
+"""Crop side as a fraction of the scene; how often a crop is put around an object."""
+
 
 WORDS: tuple[str, ...] = (*SEEN_OBJECTS, *TEXTURES, *COLOURS, *SHAPES)
 """Captions of every batch; those of two things are added to them."""
@@ -53,15 +66,15 @@ def _true_of(caption: str, names: tuple[str, ...]) -> bool:
 
 
 def _captions(
-    crops: list[tuple[str, ...]], rng: np.random.Generator
-) -> tuple[list[str], Tensor]:
-    """Captions for a batch and the truth table (crops, captions)."""
+    crops: list[Crop], rng: np.random.Generator
+) -> tuple[list[str], Tensor, Tensor]:
+    """Captions for a batch, and which are true and which unsure: (crops, captions)."""
     from open_clip import OPENAI_IMAGENET_TEMPLATES
 
     parts: list[tuple[str, ...]] = [(word,) for word in WORDS]
-    for names in crops[::2]:
-        if len(names) >= 2:
-            chosen = rng.choice(names, 2, replace=False)
+    for crop in crops[::2]:
+        if len(crop.names) >= 2:
+            chosen = rng.choice(crop.names, 2, replace=False)
             parts.append(tuple(str(n) for n in chosen))
     templates = rng.integers(0, len(OPENAI_IMAGENET_TEMPLATES), len(parts))
     bare = rng.random(len(parts)) < 0.2
@@ -69,19 +82,23 @@ def _captions(
         " and a ".join(p) if plain else OPENAI_IMAGENET_TEMPLATES[t](" and a ".join(p))
         for p, t, plain in zip(parts, templates, bare, strict=True)
     ]
-    truth = torch.tensor(
-        [[all(_true_of(w, names) for w in p) for p in parts] for names in crops]
-    )
-    return texts, truth
+
+    def table(names_of: Callable[[Crop], tuple[str, ...]]) -> Tensor:
+        return torch.tensor(
+            [[all(_true_of(w, names_of(c)) for w in p) for p in parts] for c in crops]
+        )
+
+    truth = table(lambda crop: crop.names)
+    return texts, truth, table(lambda crop: (*crop.names, *crop.unsure)) & ~truth
 
 
-def _contrast(logits: Tensor, truth: Tensor, axis: int) -> Tensor:
+def _contrast(logits: Tensor, truth: Tensor, unsure: Tensor, axis: int) -> Tensor:
     """Cross-entropy of each true pair against the false ones along ``axis``.
 
     With one true caption a crop this is the loss of CLIP (Radford et al. 2021); with
-    several, each competes with the false ones only.
+    several, each competes with the false ones only. Unsure pairs take no part.
     """
-    false = logits.masked_fill(truth, -1e4).logsumexp(axis, keepdim=True)
+    false = logits.masked_fill(truth | unsure, -1e4).logsumexp(axis, keepdim=True)
     each = F.softplus(false - logits) * truth
     return each.sum() / truth.sum().clamp(min=1)
 
@@ -98,8 +115,8 @@ def _accuracy(logits: Tensor, truth: Tensor) -> dict[str, float]:
     return figures
 
 
-def train(out: Path, recipe: Recipe = RECIPE) -> None:
-    """Train and write ``clip.safetensors`` to the folder ``out``."""
+def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None:
+    """Train; write ``clip.safetensors`` to ``out``; go on from ``start`` if given."""
     import open_clip
     from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
@@ -107,6 +124,7 @@ def train(out: Path, recipe: Recipe = RECIPE) -> None:
 
     torch.manual_seed(recipe.seed)
     model = build_clip().train()
+    start_from(model, start, "clip.safetensors")
     tokenizer = open_clip.SimpleTokenizer(
         context_length=CLIP_CONFIG["text_cfg"]["context_length"]
     )
@@ -131,20 +149,21 @@ def train(out: Path, recipe: Recipe = RECIPE) -> None:
     def step_loss(
         rng: np.random.Generator, step: int
     ) -> tuple[Tensor, dict[str, float]]:
-        early = step < (1 - LAST_PART) * recipe.steps
-        side, share = (SIDE, SHARE) if early else (LAST_SIDE, LAST_SHARE)
+        late = step >= (1 - LAST_PART) * recipe.steps
+        side = LAST_SIDE if late else SIDE
+        levels = ("easy",) if step < EASY_PART * recipe.steps else tuple(DIFFICULTIES)
         crops = [
-            crop_scene(scene, side, rng, share)
+            crop_scene(scene, side, rng, SHARE, AIMED)
             for scene in (
-                random_scene(SCENE_SIZE, rng)
+                random_scene(SCENE_SIZE, rng, levels)
                 for _ in range(recipe.batch // CROPS_PER_SCENE)
             )
             for _ in range(CROPS_PER_SCENE)
         ]
         pixels = batch_tensor(
-            [c[0] for c in crops], OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+            [c.image for c in crops], OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
         )
-        texts, truth = _captions([c[1] for c in crops], rng)
+        texts, truth, unsure = _captions(crops, rng)
         # Plain attention is a third faster than the fused kernel for so few tokens.
         with (
             torch.autocast("cpu", dtype=torch.bfloat16),
@@ -157,8 +176,12 @@ def train(out: Path, recipe: Recipe = RECIPE) -> None:
         )
         logits = scale.exp().clamp(max=60) * cosine
         loss = sum(
-            (_contrast(logits[:, part], truth[:, part], 1) for part in GROUPS),
-            start=_contrast(logits, truth, 1) + _contrast(logits, truth, 0),
+            (
+                _contrast(logits[:, part], truth[:, part], unsure[:, part], 1)
+                for part in GROUPS
+            ),
+            start=_contrast(logits, truth, unsure, 1)
+            + _contrast(logits, truth, unsure, 0),
         )
         return loss, _accuracy(logits.detach(), truth)
 

@@ -17,7 +17,15 @@ from ..._opencv import cv2
 from ..scenes import DIFFICULTIES, Scene, draw_scene
 from ..vocabulary import SEEN_OBJECTS, TEXTURES
 
-__all__ = ["Recipe", "batch_tensor", "crop_scene", "fit", "random_scene"]
+__all__ = [
+    "Crop",
+    "Recipe",
+    "batch_tensor",
+    "crop_scene",
+    "fit",
+    "random_scene",
+    "start_from",
+]
 
 log = logging.getLogger("napari_s2clip.demo.train")
 
@@ -36,10 +44,42 @@ class Recipe:
     seed: int = 0
 
 
-def random_scene(size: int, rng: np.random.Generator) -> Scene:
-    """Draw a training scene: any difficulty, no held-out colour-shape pair."""
-    level = str(rng.choice(list(DIFFICULTIES)))
+def random_scene(
+    size: int, rng: np.random.Generator, levels: tuple[str, ...] = tuple(DIFFICULTIES)
+) -> Scene:
+    """Draw a training scene without any held-out colour-shape pair."""
+    level = str(rng.choice(levels))
     return draw_scene(size, rng, difficulty=level, objects=SEEN_OBJECTS)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of a scene and what can be said of it."""
+
+    image: Uint8Image
+    names: tuple[str, ...]
+    """Classes that are certainly to be seen."""
+    unsure: tuple[str, ...]
+    """Classes of which too little is to be seen to say either."""
+
+
+def _window(
+    scene: Scene, rng: np.random.Generator, share: tuple[float, float], aimed: float
+) -> tuple[int, int, int]:
+    """Choose side, top and left of a square crop; ``aimed``: how often at an object."""
+    size = scene.labels.shape[0]
+    cut = int(rng.uniform(*share) * size)
+    middle = rng.uniform(0, size, 2)
+    objects = np.unique(scene.instances)[1:]
+    if len(objects) and rng.random() < aimed:
+        rows, columns = np.nonzero(scene.instances == rng.choice(objects))
+        extent = float(max(np.ptp(rows), np.ptp(columns))) + 1
+        cut = int(np.clip(extent * rng.uniform(1.1, 2.5), 0.2 * size, size))
+        spare = max(0, cut - extent) / 2
+        middle = np.array([rows.min() + rows.max(), columns.min() + columns.max()]) / 2
+        middle += rng.uniform(-spare, spare, 2)
+    top, left = np.clip(middle - cut / 2, 0, size - cut).astype(int)
+    return cut, int(top), int(left)
 
 
 def crop_scene(
@@ -47,27 +87,28 @@ def crop_scene(
     side: int,
     rng: np.random.Generator,
     share: tuple[float, float] = (0.3, 1.0),
-) -> tuple[Uint8Image, tuple[str, ...]]:
-    """Cut a random square crop, resized to ``side`` px, and the class names seen in it.
+    aimed: float = 0.0,
+) -> Crop:
+    """Cut a random square crop, resized to ``side`` px.
 
-    ``share`` bounds the crop's side as a fraction of the scene's.
-
-    A texture counts as seen when it covers a tenth of the crop; an object when it
-    covers 2 % and the crop shows a third of what the scene shows of it.
+    ``share`` bounds the crop's side as a fraction of the scene's. A texture is seen
+    when it covers a tenth of the crop, and unsure above a hundredth; an object is seen
+    when it covers 2 % of the crop and the crop holds half of
+    what the scene shows of it, and unsure when less.
     """
-    size = scene.labels.shape[0]
-    cut = int(rng.uniform(*share) * size)
-    y, x = rng.integers(0, size - cut + 1, 2)
-    window = np.s_[y : y + cut, x : x + cut]
+    cut, top, left = _window(scene, rng, share, aimed)
+    window = np.s_[top : top + cut, left : left + cut]
     classes = len(scene.names) + 1
     whole = np.bincount(scene.labels.ravel(), minlength=classes)[1:]
     inside = np.bincount(scene.labels[window].ravel(), minlength=classes)[1:]
-    ground = np.array([name in TEXTURES for name in scene.names])
-    seen = np.where(
-        ground,
-        inside >= 0.1 * cut * cut,
-        (inside >= 0.02 * cut * cut) & (3 * inside >= whole),
-    )
+    area = cut * cut
+    seen, unsure = [], []
+    for name, part, total in zip(scene.names, inside, whole, strict=True):
+        ground = name in TEXTURES
+        if part >= (0.1 if ground else 0.02) * area and (ground or 2 * part >= total):
+            seen.append(name)
+        elif part >= (0.01 if ground else 0.002) * area:
+            unsure.append(name)
     crop = scene.image[window]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
@@ -75,8 +116,7 @@ def crop_scene(
     small = cv2.resize(
         np.ascontiguousarray(crop), (side, side), interpolation=interpolation
     )
-    names = tuple(n for n, keep in zip(scene.names, seen, strict=True) if keep)
-    return np.asarray(small, np.uint8), names
+    return Crop(np.asarray(small, np.uint8), tuple(seen), tuple(unsure))
 
 
 def batch_tensor(
@@ -88,6 +128,16 @@ def batch_tensor(
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
     return ((batch - shift) / scale).contiguous()
+
+
+def start_from(model: torch.nn.Module, folder: Path | None, file: str) -> None:
+    """Fill ``model`` with the weights of an earlier training, if a folder is given."""
+    if folder is None:
+        return
+    from safetensors.torch import load_file
+
+    state = {k: v.float() for k, v in load_file(folder / file).items()}
+    model.load_state_dict(state)
 
 
 def _learning_rate(recipe: Recipe, step: int) -> float:

@@ -19,7 +19,15 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..architectures import DINO_CONFIG, build_dino
-from .common import Recipe, Uint8Image, batch_tensor, crop_scene, fit, random_scene
+from .common import (
+    Recipe,
+    Uint8Image,
+    batch_tensor,
+    crop_scene,
+    fit,
+    random_scene,
+    start_from,
+)
 
 __all__ = ["RECIPE", "train"]
 
@@ -97,12 +105,13 @@ def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
     return -(targets * (scores / STUDENT_TEMPERATURE).log_softmax(-1)).sum(-1).mean()
 
 
-def train(out: Path, recipe: Recipe = RECIPE) -> None:
-    """Train and write ``dino.safetensors`` (the teacher) to the folder ``out``."""
+def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None:
+    """Train; write ``dino.safetensors`` (the teacher) to ``out``; go on from ``start`` if given."""
     from .export import save_model
 
     torch.manual_seed(recipe.seed)
     student = _Learner().train()
+    start_from(student.backbone, start, "dino.safetensors")
     teacher = copy.deepcopy(student).requires_grad_(False)
     patches = (SIDE // DINO_CONFIG["patch_size"]) ** 2
 
@@ -110,7 +119,7 @@ def train(out: Path, recipe: Recipe = RECIPE) -> None:
         rng: np.random.Generator, step: int
     ) -> tuple[Tensor, dict[str, float]]:
         crops = [
-            crop_scene(scene, SIDE, rng, (0.3, 0.9))[0]
+            crop_scene(scene, SIDE, rng, (0.3, 0.9)).image
             for scene in (
                 random_scene(SCENE_SIZE, rng)
                 for _ in range(recipe.batch // CROPS_PER_SCENE)

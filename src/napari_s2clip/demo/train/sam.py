@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..._opencv import cv2
 from ..architectures import SAM_CONFIG, build_sam
-from .common import Recipe, fit, random_scene
+from .common import Recipe, fit, random_scene, start_from
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -147,12 +147,13 @@ def _decode(
     return logits, iou
 
 
-def train(out: Path, recipe: Recipe = RECIPE) -> None:
-    """Train and write ``sam.safetensors`` to the folder ``out``."""
+def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None:
+    """Train; write ``sam.safetensors`` to ``out``; go on from ``start`` if given."""
     from .export import save_model
 
     torch.manual_seed(recipe.seed)
     model = build_sam().train()
+    start_from(model, start, "sam.safetensors")
 
     def step_loss(
         rng: np.random.Generator, step: int

@@ -1,0 +1,10 @@
+"""``python -m napari_s2clip`` is the program ``napari-s2clip``."""
+
+from __future__ import annotations
+
+import sys
+
+from .cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

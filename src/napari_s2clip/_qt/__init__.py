@@ -1,0 +1,1 @@
+"""The dock widget; thin, one file a panel."""

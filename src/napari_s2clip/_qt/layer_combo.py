@@ -1,0 +1,61 @@
+"""A list of the viewer's images that stays fresh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+
+__all__ = ["ImageCombo"]
+
+
+class ImageCombo(QComboBox):
+    """Choose one of the Image layers of a viewer.
+
+    The choice is a layer, not a name: renaming and reordering do not change it.
+    """
+
+    layer_changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._layers: list[Image] = []
+        # A long name must not widen the dock.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.currentIndexChanged.connect(self._on_index)
+        self.refresh()
+
+    def layer(self) -> Image | None:
+        """The chosen layer, if there is one."""
+        index = self.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    def choose(self, layer: Image) -> None:
+        """Choose a layer of the list."""
+        self.setCurrentIndex(self._layers.index(layer))
+
+    def refresh(self) -> None:
+        """Follow the viewer; the choice stays while its layer is there."""
+        before = self.layer()
+        # The newest image is on top of the layer list, and here.
+        layers = [
+            lay for lay in reversed(self._viewer.layers) if isinstance(lay, Image)
+        ]
+        self.blockSignals(True)
+        self.clear()
+        self._layers = layers
+        self.addItems([layer.name for layer in layers] or ["Open an image first"])
+        if before in layers:
+            self.setCurrentIndex(layers.index(before))
+        self.setEnabled(bool(layers))
+        self.blockSignals(False)
+        self.setToolTip(self.currentText())
+        if self.layer() is not before:
+            self.layer_changed.emit()
+
+    def _on_index(self) -> None:
+        self.setToolTip(self.currentText())
+        self.layer_changed.emit()

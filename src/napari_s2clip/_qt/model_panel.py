@@ -1,0 +1,115 @@
+"""Which models, and where they run."""
+
+from __future__ import annotations
+
+import logging
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+
+from ..models.specs import SPECS
+
+__all__ = ["ModelPanel"]
+
+_log = logging.getLogger(__name__)
+
+_LOOKING = "Looking for devices…"
+
+
+class _LazyCombo(QComboBox):
+    """A combo box that says when its list is about to be opened."""
+
+    opening = Signal()
+
+    def showPopup(self) -> None:
+        self.opening.emit()
+        super().showPopup()
+
+
+class ModelPanel(QWidget):
+    """Choose the models and the device.
+
+    The devices are looked for in a thread when their list is first opened: importing
+    torch takes seconds, and the dock must open at once.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.model_box = QComboBox()
+        for name, spec in SPECS.items():
+            self.model_box.addItem(spec.title, name)
+            self.model_box.setItemData(
+                self.model_box.count() - 1,
+                spec.description,
+                Qt.ItemDataRole.ToolTipRole,
+            )
+        self.model_box.currentIndexChanged.connect(self._explain)
+        self.device_box = _LazyCombo()
+        self.device_box.addItem("auto", "auto")
+        self.device_box.setToolTip("auto takes a GPU if there is one, else the CPU.")
+        self.device_box.opening.connect(self._look_for_devices)
+        self._looking = False
+        self._found = False
+        for box in (self.model_box, self.device_box):
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._explain()
+
+        layout = QFormLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        layout.addRow("&Model", self.model_box)
+        layout.addRow("&Device", self.device_box)
+
+    @property
+    def model(self) -> str:
+        """Name of the chosen specification."""
+        return str(self.model_box.currentData())
+
+    @property
+    def device(self) -> str:
+        """Name of the chosen device, or ``"auto"``."""
+        return str(self.device_box.currentData() or "auto")
+
+    def _explain(self) -> None:
+        self.model_box.setToolTip(SPECS[self.model].description)
+
+    def _look_for_devices(self) -> None:
+        if self._looking or self._found:
+            return
+        from napari.qt.threading import create_worker
+
+        self._looking = True
+        self.device_box.addItem(_LOOKING)
+        item = self.device_box.model().item(1)
+        item.setEnabled(False)
+        create_worker(
+            _describe_devices,
+            _connect={"returned": self.show_devices},
+        )
+
+    def show_devices(self, devices: list[tuple[str, str]]) -> None:
+        """Fill the list with (name, title) pairs; the choice stays."""
+        chosen = self.device
+        open_list = self.device_box.view().isVisible()
+        if open_list:
+            self.device_box.hidePopup()
+        self.device_box.clear()
+        for name, title in devices:
+            self.device_box.addItem(title, name)
+        self.device_box.setCurrentIndex(max(0, self.device_box.findData(chosen)))
+        self._looking, self._found = False, len(devices) > 1
+        if open_list:
+            self.device_box.showPopup()
+
+
+def _describe_devices() -> list[tuple[str, str]]:
+    """Device names with titles; runs in a thread, so it raises nothing."""
+    from ..models.device import available_devices, describe_device
+
+    try:
+        names = ("auto", *available_devices())
+        return [(name, f"{name} ({describe_device(name)})") for name in names]
+    except Exception:  # noqa: BLE001
+        # A broken torch, for example; the run says what is wrong.
+        _log.exception("the devices could not be listed")
+        return [("auto", "auto")]

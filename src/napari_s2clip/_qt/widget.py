@@ -1,0 +1,167 @@
+"""The dock widget: puts the panels together and starts runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import (
+    ErrorNotification,
+    notification_manager,
+    show_error,
+)
+from qtpy.QtCore import QEvent, Signal
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QFormLayout, QScrollArea, QVBoxLayout, QWidget
+
+from ..layers import add_segmentation, class_names
+from ..plane import take_plane
+from ..progress import CancelToken, Progress
+from ..results import Segmentation
+from .class_panel import ClassPanel
+from .layer_combo import ImageCombo
+from .model_panel import ModelPanel
+from .run_panel import RunPanel
+from .worker import Engine, Failure, Request, start_run
+
+if TYPE_CHECKING:
+    import napari.viewer
+    from napari.layers import Image
+
+    from ..plane import Plane
+
+__all__ = ["S2CLIPWidget"]
+
+
+class S2CLIPWidget(QWidget):
+    """Segment an image by class names."""
+
+    # Emitted in the thread of the run, received in the GUI's.
+    _progressed = Signal(object)
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self._engine = Engine()
+        self._cancel: CancelToken | None = None
+        self._run_on: tuple[Image, Plane] | None = None
+
+        self.image = ImageCombo(napari_viewer)
+        self.classes = ClassPanel()
+        self.models = ModelPanel()
+        self.run = RunPanel()
+        self._lay_out()
+
+        self.image.layer_changed.connect(self._on_image)
+        self.run.run_requested.connect(self.start)
+        self.run.cancel_requested.connect(self.cancel)
+        self._progressed.connect(self._on_progress)
+        self._on_image()
+
+    def _lay_out(self) -> None:
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("&Image", self.image)
+        column.addLayout(form)
+        column.addWidget(self.classes, 1)
+        column.addWidget(self.models)
+        column.addWidget(self.run)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(inner)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        self.setMinimumWidth(230)
+
+    def reset_choices(self, event: Any = None) -> None:
+        """Follow the layer list; napari calls it when the list changes."""
+        self.image.refresh()
+
+    def start(self) -> None:
+        """Start a run on what is shown of the chosen image."""
+        if self.run.running:
+            return
+        layer = self.image.layer()
+        if layer is None:
+            show_error("There is no image to segment; open one first.")
+            return
+        try:
+            classes = self.classes.class_set()
+            plane = take_plane(self._viewer, layer)
+        except ValueError as error:
+            show_error(str(error))
+            return
+        self._cancel = CancelToken()
+        self._run_on = (layer, plane)
+        self.run.show_running("; ".join(plane.notes))
+        start_run(
+            self._engine,
+            Request(plane, classes, self.models.model, self.models.device),
+            self._cancel,
+            progress=self._progressed.emit,
+            returned=self._on_returned,
+        )
+
+    def cancel(self) -> None:
+        """Ask the run, if there is one, to stop at its next step."""
+        if self._cancel is not None:
+            self._cancel.cancel()
+            self.run.show_cancelling()
+
+    def _on_image(self) -> None:
+        layer = self.image.layer()
+        if layer is not None:
+            self.classes.offer(class_names(layer))
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self.run.running:
+            self.run.show_progress(progress)
+
+    def _on_returned(self, outcome: Segmentation | Failure | None) -> None:
+        cancelled = self._cancel is not None and self._cancel.cancelled
+        run_on, self._run_on, self._cancel = self._run_on, None, None
+        if cancelled or outcome is None or run_on is None:
+            self.run.show_idle("Cancelled; nothing was changed.")
+        elif isinstance(outcome, Failure):
+            self.run.show_idle("")
+            _show(outcome)
+        else:
+            layer, plane = run_on
+            add_segmentation(self._viewer, layer, outcome, plane=plane)
+            self.run.show_idle(_summary(outcome, layer.name))
+
+    def event(self, event: QEvent) -> bool:
+        """Stop the run when napari takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.cancel()
+        return super().event(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop the run when the widget is closed."""
+        self.cancel()
+        super().closeEvent(event)
+
+
+def _show(failure: Failure) -> None:
+    if failure.surprise is None:
+        show_error(failure.message)
+    else:
+        notification_manager.dispatch(ErrorNotification(failure.surprise))
+
+
+def _summary(result: Segmentation, name: str) -> str:
+    regions = len(result.region_table)
+    seconds = sum(result.seconds.values())
+    head = (
+        f"{name}: {regions} region{'' if regions == 1 else 's'} of "
+        f"{len(result.classes)} classes in {seconds:.1f} s."
+    )
+    notes = result.provenance["input_notes"]
+    return "\n".join([head, *(f"{note[0].upper()}{note[1:]}." for note in notes)])

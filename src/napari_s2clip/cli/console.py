@@ -1,0 +1,102 @@
+"""What the program prints: lines, errors, the progress bar."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from ..progress import Progress
+
+__all__ = [
+    "EXPECTED",
+    "PROGRAM",
+    "ProgressBar",
+    "UsageError",
+    "complain",
+    "say",
+    "sentence",
+]
+
+PROGRAM = "napari-s2clip"
+
+EXPECTED = (ImportError, MemoryError, OSError, RuntimeError, ValueError)
+"""What a run may meet on a sound installation; anything else is a bug."""
+
+
+class UsageError(Exception):
+    """The command line is wrong."""
+
+
+def say(text: str) -> None:
+    """Print a line; letters that the terminal does not have are spelled out."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(text: str) -> None:
+    """Print an error as one line on standard error."""
+    sys.stderr.write(f"{PROGRAM}: error: {text}\n")
+
+
+def sentence(error: BaseException) -> str:
+    """An error as one line for people."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory for this"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class ProgressBar:
+    """Stages of the image at hand, on standard error."""
+
+    _STAGES = ("encode", "classify", "regions", "refine")
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._bar: Any = None
+        if enabled:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=100,
+                leave=False,
+                bar_format="{desc} |{bar:30}| {percentage:3.0f}%{postfix}",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def begin(self, title: str) -> None:
+        """Start again at 0 % with a new title."""
+        if self._bar is not None:
+            self._bar.n = 0
+            self._bar.set_description_str(title, refresh=False)
+            self._bar.set_postfix_str("")
+
+    def clear(self) -> None:
+        """Make room for a line of text."""
+        if self._bar is not None:
+            self._bar.clear()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show a report of the pipeline."""
+        if self._bar is None:
+            return
+        share = progress.done / max(1, progress.total)
+        if progress.stage in self._STAGES:
+            share = (self._STAGES.index(progress.stage) + share) / len(self._STAGES)
+        self._bar.n = max(self._bar.n, round(100 * min(share, 1)))
+        self._bar.set_postfix_str(f"{progress.stage} {progress.message}".strip())

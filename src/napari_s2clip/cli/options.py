@@ -1,0 +1,115 @@
+"""Values of the command line as the pipeline takes them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from .console import UsageError
+
+if TYPE_CHECKING:
+    from ..classes import ClassSet
+    from ..settings import Settings
+
+__all__ = ["read_classes", "read_settings", "read_weights", "refuse_collisions"]
+
+
+def read_classes(names: str, background: str) -> ClassSet:
+    """Classes and background words, separated by semicolons."""
+    from ..classes import ClassSet
+
+    words = [w for w in background.replace(";", "\n").splitlines() if w.strip()]
+    try:
+        return ClassSet.parse(names, words)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def read_settings(pairs: Sequence[str], *, refine: bool) -> Settings:
+    """Settings from ``KEY=VALUE`` texts; the last of one key counts."""
+    from pydantic import ValidationError
+
+    from ..settings import Settings
+
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or not key:
+            raise UsageError(f"--set {pair!r}: write KEY=VALUE")
+        if key not in Settings.model_fields:
+            raise UsageError(
+                f"--set {key}: there is no such setting; choose one of "
+                f"{', '.join(Settings.model_fields)}"
+            )
+        values[key] = _value(Settings.model_fields[key].annotation, text.strip())
+    if not refine:
+        values["refine"] = False
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(_first_problem(error.errors())) from error
+
+
+def _value(annotation: Any, text: str) -> Any:
+    """Text as pydantic can read it for a field: none, a list, or itself."""
+    kinds = (annotation, *get_args(annotation))
+    if type(None) in kinds and text.casefold() in {"none", "null"}:
+        return None
+    if any(get_origin(kind) is tuple for kind in kinds):
+        return [v for v in text.strip("()[] ").replace(",", " ").split() if v]
+    return text
+
+
+def _first_problem(problems: Sequence[Any]) -> str:
+    problem = problems[0]
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not problem["loc"]:
+        return f"--set: {message}"
+    key = problem["loc"][0]
+    given = f", not {problem['input']!r}" if isinstance(problem["input"], str) else ""
+    return f"--set {key}: {message[:1].lower()}{message[1:]}{given}"
+
+
+def read_weights(pairs: Sequence[str]) -> dict[str, Path] | None:
+    """Weight files from ``PART=PATH`` texts."""
+    found = {}
+    for pair in pairs:
+        part, _, path = pair.partition("=")
+        if part.strip() not in {"clip", "vfm", "sam"} or not path:
+            raise UsageError(
+                f"--weights {pair!r}: write PART=PATH; the parts are clip, vfm and sam"
+            )
+        found[part.strip()] = Path(path)
+    return found or None
+
+
+def refuse_collisions(images: Sequence[Path], out: Path) -> None:
+    """Refuse inputs whose results would have the same names, or hit an input."""
+    from ..io.results import output_paths
+
+    inputs = {_place(path): path for path in images}
+    by_stem = defaultdict(list)
+    for path in images:
+        if path.is_dir():
+            continue  # is reported when its turn comes
+        # Some file systems do not tell upper from lower case.
+        by_stem[path.stem.casefold()].append(path)
+    for stem, paths in by_stem.items():
+        if len(paths) > 1:
+            raise UsageError(
+                f"the results of {paths[0]} and {paths[1]} would have the same names "
+                f"({stem}_…); rename one, or run them into different folders"
+            )
+        for target in output_paths(out, paths[0].stem):
+            if _place(target) in inputs:
+                raise UsageError(
+                    f"the results of {paths[0]} would replace the input {target}; "
+                    "choose another folder with --out"
+                )
+
+
+def _place(path: Path) -> str:
+    return str(path.resolve()).casefold()

@@ -1,0 +1,152 @@
+"""What several tests share: a result made by hand, and models without weights."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from napari_s2clip import ClassSet, Segmentation
+from napari_s2clip.image import RGBImage, to_rgb
+from napari_s2clip.progress import Reporter
+from napari_s2clip.results import REGION_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def stripes(shape: tuple[int, int], count: int) -> NDArray[np.uint16]:
+    """Vertical stripes of the labels 0 to ``count``, equally wide."""
+    row = np.arange(shape[1]) * (count + 1) // shape[1]
+    return np.broadcast_to(row, shape).astype(np.uint16)
+
+
+def make_result(
+    shape: tuple[int, int] = (8, 12),
+    names: Sequence[str] = ("cat", "dog"),
+    notes: Sequence[str] = (),
+) -> Segmentation:
+    """Stripes of background and each class; each stripe of a class is a region."""
+    import pandas as pd
+
+    classes = names if isinstance(names, ClassSet) else ClassSet(names)
+    coarse = stripes(shape, len(classes))
+    ids = np.arange(1, len(classes) + 1)
+    table = pd.DataFrame(
+        {
+            "region": ids,
+            "class_id": ids,
+            "class_name": [classes.name_of(i) for i in ids],
+            "area": [int((coarse == i).sum()) for i in ids],
+            "mean_probability": 0.87654,
+            "x_min": 0.0,
+            "y_min": 0.0,
+            "x_max": 1.0,
+            "y_max": 1.0,
+            "point_x": 0.5,
+            "point_y": 0.5,
+            "sam_score": [0.91234, *[float("nan")] * (len(ids) - 1)],
+            "refined": True,
+        }
+    )
+    return Segmentation(
+        classes=classes,
+        coarse=coarse,
+        regions=coarse.astype(np.int32),
+        region_table=table.astype(REGION_COLUMNS),
+        refined=coarse.copy(),
+        probabilities=np.full((len(classes), *shape), 0.5, np.float32),
+        provenance={"model": "fake", "input_notes": list(notes)},
+        seconds={"classify": 0.25, "refine": 0.5},
+    )
+
+
+@dataclass
+class FakeFeatures:
+    """As much of `ImageFeatures` as the widget looks at."""
+
+    image: NDArray[np.uint8]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class FakeModels:
+    """Stands for the class `S2CLIP`, and remembers what it was asked.
+
+    Encoding takes ten steps. With ``hold`` it stops half-way, at a step where it
+    honours a cancel, until ``go`` is set.
+    """
+
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    hold: bool = False
+    go: threading.Event = field(default_factory=threading.Event)
+    waiting: threading.Event = field(default_factory=threading.Event)
+    error: Exception | None = None
+
+    def load(
+        self,
+        spec: str = "demo",
+        *,
+        device: str = "auto",
+        progress: Any = None,
+        cancel: Any = None,
+    ) -> FakeModels:
+        self.calls.append(("load", spec, device))
+        Reporter(progress, cancel)("load", 1, 1)
+        return self
+
+    def encode(
+        self, image: Any, *, settings: Any = None, progress: Any = None, cancel: Any
+    ) -> FakeFeatures:
+        rgb = image if isinstance(image, RGBImage) else to_rgb(image)
+        self.calls.append(("encode", rgb.pixels.shape))
+        report = Reporter(progress, cancel)
+        for step in range(10):
+            report("encode", step, 10, f"window {step + 1} of 10")
+            if step == 5:
+                self.waiting.set()
+                while self.hold and not self.go.wait(0.01):
+                    cancel.raise_if_cancelled()
+        if self.error is not None:
+            raise self.error
+        return FakeFeatures(rgb.pixels, rgb.notes)
+
+    def segment(
+        self,
+        image: FakeFeatures,
+        classes: ClassSet,
+        *,
+        settings: Any = None,
+        progress: Any = None,
+        cancel: Any = None,
+    ) -> Segmentation:
+        self.calls.append(("segment", classes.names, classes.background))
+        report = Reporter(progress, cancel)
+        report("classify", 1, 1)
+        report("refine", 1, 1)
+        return make_result(image.image.shape[:2], classes, image.notes)
+
+    def count(self, call: str) -> int:
+        """How often a method was called."""
+        return sum(entry[0] == call for entry in self.calls)
+
+
+@pytest.fixture
+def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
+    """The models that a run loads, without weights."""
+    fake = FakeModels()
+    monkeypatch.setattr("napari_s2clip.pipeline.S2CLIP", fake)
+    yield fake
+    # A test that failed half-way must not leave a thread that waits for ever.
+    fake.go.set()
+
+
+@pytest.fixture(name="make_result")
+def _make_result() -> Any:
+    """`make_result`, for tests that cannot import it."""
+    return make_result

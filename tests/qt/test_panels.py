@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from napari_s2clip._qt.class_panel import ClassPanel
+from napari_s2clip._qt.model_panel import ModelPanel
+from napari_s2clip._qt.run_panel import RunPanel
+from napari_s2clip.models.specs import SPECS
+from napari_s2clip.progress import Progress
+
+
+@pytest.fixture
+def classes(qtbot: Any) -> ClassPanel:
+    panel = ClassPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+@pytest.fixture
+def models(qtbot: Any) -> ModelPanel:
+    panel = ModelPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+@pytest.fixture
+def run(qtbot: Any) -> RunPanel:
+    panel = RunPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_classes_are_read_line_by_line(classes: ClassPanel) -> None:
+    classes.names.setPlainText("cat\n\n  car | automobile \n")
+    classes.background.setText("sky; ; road ")
+    found = classes.class_set()
+    assert found.names == ("cat", "car")
+    assert found.entries[1].synonyms == ("automobile",)
+    assert found.background == ("sky", "road")
+
+
+@pytest.mark.parametrize(
+    ("names", "background", "message"),
+    [("", "", "empty"), ("cat\nCat", "", "twice"), ("sky", "sky", "twice")],
+)
+def test_wrong_classes_are_refused(
+    classes: ClassPanel, names: str, background: str, message: str
+) -> None:
+    classes.names.setPlainText(names)
+    classes.background.setText(background)
+    with pytest.raises(ValueError, match=message):
+        classes.class_set()
+
+
+def test_names_are_offered_to_an_empty_list_only(classes: ClassPanel) -> None:
+    classes.offer(["cat", "dog"])
+    assert classes.names.toPlainText() == "cat\ndog"
+    # Nobody changed them, so those of the next image take their place.
+    classes.offer(["fox"])
+    classes.offer([])
+    assert classes.names.toPlainText() == "fox"
+    classes.names.setPlainText("owl")
+    classes.offer(["cat"])
+    assert classes.names.toPlainText() == "owl"
+
+
+def test_models_are_those_of_the_core(models: ModelPanel) -> None:
+    titles = [models.model_box.itemText(i) for i in range(models.model_box.count())]
+    assert titles == [spec.title for spec in SPECS.values()]
+    assert models.model == "demo"
+    models.model_box.setCurrentIndex(1)
+    assert models.model == "vit-b-16"
+    assert models.model_box.toolTip() == SPECS["vit-b-16"].description
+
+
+def test_devices_are_looked_for_when_the_list_opens(
+    models: ModelPanel, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "napari_s2clip.models.device.available_devices", lambda: ("cuda", "cpu")
+    )
+    monkeypatch.setattr(
+        "napari_s2clip.models.device.describe_device", lambda name: f"the {name} one"
+    )
+    assert (models.device, models.device_box.count()) == ("auto", 1)
+    models.show()
+    models.device_box.showPopup()
+    assert models.device == "auto"
+    qtbot.waitUntil(lambda: models.device_box.count() == 3, timeout=20_000)
+    titles = [models.device_box.itemText(i) for i in range(3)]
+    assert titles == ["auto (the auto one)", "cuda (the cuda one)", "cpu (the cpu one)"]
+    models.device_box.setCurrentIndex(2)
+    assert models.device == "cpu"
+    models.device_box.hidePopup()
+    models.device_box.showPopup()
+    assert models.device_box.count() == 3
+    models.device_box.hidePopup()
+
+
+def test_button_asks_to_run_then_to_cancel(run: RunPanel, qtbot: Any) -> None:
+    assert run.button.text() == "Run"
+    with qtbot.waitSignal(run.run_requested):
+        run.button.click()
+    run.show_running("")
+    assert run.button.text() == "Cancel"
+    with qtbot.waitSignal(run.cancel_requested):
+        run.button.click()
+    run.show_cancelling()
+    assert (run.button.text(), run.button.isEnabled()) == ("Cancelling…", False)
+    run.show_idle("done")
+    assert (run.button.text(), run.button.isEnabled()) == ("Run", True)
+    assert run.status.text() == "done"
+
+
+def test_progress_goes_through_the_stages(run: RunPanel) -> None:
+    run.show_running("slice 3")
+    run.show_progress(Progress("encode", 1, 4, "window 2 of 4"))
+    assert run.bar.value() == 125
+    assert run.bar.text() == "2/5 Encoding the image"
+    assert run.status.text() == "window 2 of 4"
+    run.show_progress(Progress("load", 1, 1))
+    assert run.bar.value() == 125
+    run.show_progress(Progress("refine", 0, 0))
+    assert run.bar.value() == 400

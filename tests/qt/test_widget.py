@@ -1,0 +1,320 @@
+"""The widget in a real window; the models are fake, the threads are not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils.notifications import Notification, notification_manager
+from qtpy.QtWidgets import QScrollArea
+
+from napari_s2clip.layers import KEY
+
+NEW = ["photo coarse", "photo regions", "photo refined"]
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Notifications: what the user was told."""
+    told: list[str] = []
+
+    def hear(notification: Notification) -> None:
+        told.append(notification.message)
+
+    notification_manager.notification_ready.connect(hear)
+    yield told
+    notification_manager.notification_ready.disconnect(hear)
+
+
+@pytest.fixture
+def finish(qtbot: Any) -> Callable[[Any], None]:
+    """Wait until a run is over."""
+
+    def wait(widget: Any) -> None:
+        qtbot.waitUntil(lambda: not widget.run.running, timeout=60_000)
+
+    return wait
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_run_adds_three_layers(
+    viewer: Any, widget: Any, models: Any, finish: Any
+) -> None:
+    widget.classes.background.setText("sky; road")
+    widget.run.button.click()
+    assert widget.run.button.text() == "Cancel"
+    finish(widget)
+    assert names(viewer) == ["photo", *NEW]
+    assert models.calls == [
+        ("load", "demo", "auto"),
+        ("encode", (8, 12, 3)),
+        ("segment", ("cat", "dog"), ("sky", "road")),
+    ]
+    assert widget.run.button.text() == "Run"
+    assert widget.run.status.text() == "photo: 2 regions of 2 classes in 0.8 s."
+
+
+def test_second_run_reuses_models_and_features(
+    viewer: Any, widget: Any, models: Any, finish: Any
+) -> None:
+    widget.start()
+    finish(widget)
+    widget.classes.names.setPlainText("fox")
+    widget.start()
+    finish(widget)
+    assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 1, 2]
+    assert names(viewer) == ["photo", *NEW]
+    # Painted into the image, without any notice: it is encoded again.
+    viewer.layers["photo"].data[0, 0] = 255
+    widget.start()
+    finish(widget)
+    assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 2, 3]
+    widget.models.model_box.setCurrentIndex(1)
+    widget.start()
+    finish(widget)
+    assert models.calls[-3:-1] == [
+        ("load", "vit-b-16", "auto"),
+        ("encode", (8, 12, 3)),
+    ]
+
+
+def test_window_stays_alive_and_shows_progress(
+    viewer: Any, widget: Any, models: Any, finish: Any, qtbot: Any
+) -> None:
+    models.hold = True
+    widget.run.button.click()
+    qtbot.waitUntil(lambda: widget.run.status.text() == "window 6 of 10")
+    assert widget.run.bar.value() == 150
+    # The viewer works meanwhile.
+    viewer.add_points(np.zeros((1, 2)))
+    models.go.set()
+    finish(widget)
+    assert names(viewer)[-3:] == NEW
+
+
+def test_cancel(
+    viewer: Any, widget: Any, models: Any, finish: Any, qtbot: Any, said: list[str]
+) -> None:
+    models.hold = True
+    widget.run.button.click()
+    qtbot.waitUntil(models.waiting.is_set)
+    widget.run.button.click()
+    assert widget.run.button.text() == "Cancelling…"
+    assert not widget.run.button.isEnabled()
+    finish(widget)
+    assert names(viewer) == ["photo"]
+    assert widget.run.status.text() == "Cancelled; nothing was changed."
+    assert said == []
+    # And the next run works.
+    models.hold = False
+    widget.run.button.click()
+    finish(widget)
+    assert names(viewer) == ["photo", *NEW]
+
+
+def test_result_lands_on_the_image_of_the_run(
+    viewer: Any, widget: Any, models: Any, finish: Any, qtbot: Any
+) -> None:
+    photo = viewer.layers["photo"]
+    photo.scale = (3.0, 3.0)
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    other = viewer.add_image(np.zeros((8, 12)), name="other")
+    widget.image.choose(other)
+    photo.name = "renamed"
+    models.go.set()
+    finish(widget)
+    refined = viewer.layers["renamed refined"]
+    assert refined.metadata[KEY]["image"] == str(photo.unique_id)
+    np.testing.assert_array_equal(refined.scale, (3.0, 3.0))
+
+
+def test_image_may_be_removed_in_a_run(
+    viewer: Any, widget: Any, models: Any, finish: Any, qtbot: Any
+) -> None:
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    viewer.layers.clear()
+    models.go.set()
+    finish(widget)
+    assert names(viewer) == NEW
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "classes is empty"), ("cat\ncat", "named twice"), ("cat |", "is blank")],
+)
+def test_wrong_classes_start_no_thread(
+    widget: Any, models: Any, said: list[str], text: str, message: str
+) -> None:
+    widget.classes.names.setPlainText(text)
+    widget.run.button.click()
+    assert not widget.run.running
+    assert len(said) == 1
+    assert message in said[0]
+    assert models.calls == []
+
+
+def test_without_an_image_it_says_so(
+    viewer: Any, widget: Any, models: Any, said: list[str]
+) -> None:
+    viewer.layers.clear()
+    widget.run.button.click()
+    assert said == ["There is no image to segment; open one first."]
+    assert not widget.run.running
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("weights: do this"), FileNotFoundError("weights: do this")]
+)
+def test_errors_are_one_sentence(
+    viewer: Any,
+    widget: Any,
+    models: Any,
+    finish: Any,
+    said: list[str],
+    error: Exception,
+) -> None:
+    models.error = error
+    widget.start()
+    finish(widget)
+    assert said == ["weights: do this"]
+    assert names(viewer) == ["photo"]
+    assert widget.run.button.text() == "Run"
+
+
+def test_full_memory_is_one_sentence(
+    widget: Any, models: Any, finish: Any, said: list[str]
+) -> None:
+    import torch
+
+    models.error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate …")
+    widget.start()
+    finish(widget)
+    assert len(said) == 1
+    assert said[0].startswith("auto: the memory of the device is full; choose the CPU")
+
+
+def test_an_error_that_no_one_foresaw_is_shown_once(
+    widget: Any, models: Any, finish: Any, said: list[str]
+) -> None:
+    models.error = ZeroDivisionError("a mistake")
+    widget.start()
+    finish(widget)
+    assert said == ["a mistake"]
+    assert widget.run.button.text() == "Run"
+
+
+def test_slice_is_said(viewer: Any, widget: Any, finish: Any) -> None:
+    stack = viewer.add_image(np.zeros((3, 8, 12), np.uint8), name="stack")
+    widget.image.choose(stack)
+    viewer.dims.current_step = (2, 0, 0)
+    widget.start()
+    assert "2 of 3 along axis" in widget.run.status.text()
+    finish(widget)
+    assert "Only the current slice was segmented" in widget.run.status.text()
+    assert "stack slice 2 refined" in names(viewer)
+
+
+def test_names_of_the_image_fill_an_empty_list(viewer: Any, widget: Any) -> None:
+    widget.classes.names.setPlainText("")
+    layer = viewer.add_image(
+        np.zeros((4, 4)), metadata={KEY: {"classes": ["red circle", "grass"]}}
+    )
+    widget.image.choose(layer)
+    assert widget.classes.class_set().names == ("red circle", "grass")
+
+
+def test_removing_the_dock_cancels(
+    viewer: Any, widget: Any, models: Any, qtbot: Any, said: list[str]
+) -> None:
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    token = widget._cancel
+    viewer.window.remove_dock_widget(widget)
+    assert token.cancelled
+    qtbot.waitUntil(lambda: not widget.run.running, timeout=10_000)
+    assert names(viewer) == ["photo"]
+    assert said == []
+
+
+def test_deleting_the_widget_cancels(
+    viewer: Any, widget: Any, models: Any, qtbot: Any, said: list[str]
+) -> None:
+    from napari.qt.threading import FunctionWorker
+
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    token = widget._cancel
+    viewer.window.remove_dock_widget(widget)
+    widget.deleteLater()
+    qtbot.wait(50)
+    assert token.cancelled
+    FunctionWorker.await_workers(10_000)
+    qtbot.wait(50)
+    # napari still knows the widget's method; it must not hurt.
+    viewer.add_image(np.zeros((3, 3)), name="later")
+    assert names(viewer) == ["photo", "later"]
+    assert said == []
+
+
+def test_closing_the_window_cancels(
+    make_napari_viewer: Any, models: Any, qtbot: Any
+) -> None:
+    from napari_s2clip._qt.widget import S2CLIPWidget
+
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((8, 12), np.uint8))
+    widget = S2CLIPWidget(napari_viewer=viewer)
+    viewer.window.add_dock_widget(widget, name="S2CLIP")
+    widget.classes.names.setPlainText("cat")
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    token = widget._cancel
+    viewer.close()
+    assert token.cancelled
+
+
+def test_napari_opens_it_from_the_manifest(
+    npe2pm: Any, make_napari_viewer: Any
+) -> None:
+    with npe2pm.tmp_plugin(package="napari-s2clip"):
+        viewer = make_napari_viewer()
+        viewer.open_sample("napari-s2clip", "photograph")
+        _, widget = viewer.window.add_plugin_dock_widget("napari-s2clip", "S2CLIP")
+        assert widget.image.layer() is viewer.layers["photograph"]
+        assert "cat" in widget.classes.class_set().names
+        # napari keeps the list fresh.
+        viewer.open_sample("napari-s2clip", "demo_scene")
+        viewer.layers["photograph"].name = "Chelsea"
+    box = widget.image
+    assert [box.itemText(i) for i in range(box.count())] == ["demo scene", "Chelsea"]
+
+
+def test_nothing_is_wider_than_the_dock(viewer: Any, widget: Any) -> None:
+    viewer.layers["photo"].name = "a very long name of an image " * 4
+    widget.run.show_running("A sentence that is longer than the dock is wide. " * 4)
+    inside = widget.findChild(QScrollArea).widget()
+    assert inside.minimumSizeHint().width() <= widget.minimumWidth()
+    # And where the window is low, it scrolls.
+    assert widget.minimumSizeHint().height() < 200
+
+
+def test_importing_the_widget_does_not_load_torch() -> None:
+    code = (
+        "import sys, napari_s2clip._qt.widget; "
+        "sys.exit('torch' in sys.modules or 'cv2' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,504 @@
+from __future__ import annotations
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from PIL import Image
+
+import napari_s2clip
+from napari_s2clip import S2CLIP, Cancelled, ClassSet, Segmentation, Settings
+from napari_s2clip.cli import main
+from napari_s2clip.demo import command
+from napari_s2clip.image import RGBImage
+from napari_s2clip.io.results import SUFFIXES
+from napari_s2clip.models.errors import WeightsNotFound
+from napari_s2clip.progress import Progress
+from napari_s2clip.results import REGION_COLUMNS
+
+
+class FakeModel:
+    """Every image is one region of the first class."""
+
+    device = "cpu"
+
+    def __init__(self):
+        self.loaded = []
+        self.calls = []
+        self.error = {}
+
+    def load(self, spec, *, device, weights, progress):
+        self.loaded.append((spec, device, weights))
+        progress(Progress("load", 1, 3, "CLIP"))
+        return self
+
+    def segment(self, image, classes, *, settings, progress):
+        assert isinstance(image, RGBImage)
+        assert isinstance(classes, ClassSet)
+        self.calls.append((image, classes, settings))
+        if len(self.calls) in self.error:
+            raise self.error[len(self.calls)]
+        progress(Progress("encode", 1, 2, "window 1 of 2"))
+        progress(Progress("refine", 1, 1))
+        height, width = image.pixels.shape[:2]
+        ones = np.ones((height, width), np.uint16)
+        row = [1, 1, classes.names[0], ones.size, 0.5, 0, 0, width, height]
+        table = pd.DataFrame([[*row, 0.5, 0.5, 0.9, True]], columns=[*REGION_COLUMNS])
+        return Segmentation(
+            classes,
+            ones,
+            ones.astype(np.int32),
+            table.astype(REGION_COLUMNS),
+            ones,
+            np.ones((len(classes), height, width), np.float32),
+            {"model": "fake"},
+            {"encode": 0.25, "refine": 0.5},
+        )
+
+
+@pytest.fixture
+def model(monkeypatch):
+    fake = FakeModel()
+    monkeypatch.setattr(S2CLIP, "load", fake.load)
+    return fake
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 9, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def run(out, capsys):
+    """Run ``segment``; its exit code, standard output and standard error."""
+
+    def run(*arguments, classes="cat; dog"):
+        code = main(
+            ["segment", *map(str, arguments), "--classes", classes, "--out", str(out)]
+        )
+        return code, *capsys.readouterr()
+
+    return run
+
+
+# -------------------------------------------------------------- the program
+
+
+def test_help_lists_the_commands(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: napari-s2clip ")
+    assert "segment" in text
+    assert "demo" in text
+
+
+@pytest.mark.parametrize("name", ["segment", "demo"])
+def test_each_command_has_help(capsys, name):
+    assert main([name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"usage: napari-s2clip {name} ")
+    assert "--device" in text
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"napari-s2clip {napari_s2clip.__version__}\n"
+
+
+def test_the_module_is_the_same_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_s2clip", "--version"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("napari-s2clip ")
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_s2clip", "segment"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: napari-s2clip segment ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["paint"],
+        ["segment"],
+        ["segment", "a.png", "--classes", "cat"],
+        ["segment", "a.png", "--out", "x"],
+        ["segment", "--classes", "cat", "--out", "x"],
+        ["segment", "a.png", "--classes", "cat", "--out", "x", "--model", "vit-z"],
+        ["segment", "a.png", "--classes", "cat", "--out", "x", "--fast"],
+        ["demo", "--scenes", "none"],
+    ],
+)
+def test_a_wrong_command_line_is_2(capsys, arguments):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: napari-s2clip")
+    assert "error: " in error
+
+
+def test_demo_hands_its_options_over(monkeypatch):
+    seen = []
+
+    def fake(options):
+        seen.append(options)
+        return 0
+
+    monkeypatch.setattr(command, "run", fake)
+    assert main(["demo", "--scenes", "3", "--quiet"]) == 0
+    assert seen[0].scenes == 3
+    assert seen[0].quiet
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ValueError("two\n  lines"), 1, "napari-s2clip: error: two lines\n"),
+        (
+            WeightsNotFound("CLIP is not here; put it there."),
+            1,
+            "napari-s2clip: error: CLIP is not here; put it there.\n",
+        ),
+        (
+            PermissionError(13, "Permission denied", "out/a"),
+            1,
+            "napari-s2clip: error: out/a: Permission denied\n",
+        ),
+        (
+            MemoryError(),
+            1,
+            "napari-s2clip: error: there is not enough memory for this\n",
+        ),
+        (RuntimeError(), 1, "napari-s2clip: error: RuntimeError\n"),
+        (KeyboardInterrupt(), 130, "napari-s2clip: interrupted\n"),
+    ],
+)
+def test_errors_are_one_line(monkeypatch, capsys, error, code, line):
+    def fail(options):
+        raise error
+
+    monkeypatch.setattr(command, "run", fail)
+    assert main(["demo"]) == code
+    assert capsys.readouterr().err == line
+
+
+def test_a_bug_is_not_hidden(monkeypatch):
+    def fail(options):
+        raise KeyError("x")
+
+    monkeypatch.setattr(command, "run", fail)
+    with pytest.raises(KeyError):
+        main(["demo"])
+
+
+# ------------------------------------------------------------------ segment
+
+
+def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
+    slide = tmp_path / "slide.tif"
+    tifffile.imwrite(slide, np.arange(600, dtype=np.uint16).reshape(20, 30))
+    code, text, errors = run(photo, slide)
+    assert (code, errors) == (0, "")
+    names = [stem + suffix for stem in ("photo", "slide") for suffix in SUFFIXES]
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    first, second = text.splitlines()
+    assert first == f"{photo}: 1 region, 0.8 s, {out / 'photo'}_*"
+    assert "uint16 stretched" in second
+    # One load for both.
+    assert model.loaded == [("demo", "auto", None)]
+    assert [call[0].pixels.shape for call in model.calls] == [(12, 9, 3), (20, 30, 3)]
+
+
+def test_what_the_options_say_reaches_the_model(model, run, photo):
+    code, _, errors = run(
+        photo,
+        "--background",
+        "sky; wall",
+        "--model",
+        "vit-b-16",
+        "--device",
+        "cpu",
+        "--weights",
+        "clip=/x/clip=1.safetensors",
+        "--weights",
+        "sam=sam.pth",
+        "--set",
+        "coarse_threshold=0.5",
+        "--set",
+        "window=none",
+        "--set",
+        "levels=3, 4,5",
+        "--set",
+        "repair-outliers=no",
+        "--no-refine",
+        classes="cat | kitten; dog",
+    )
+    assert (code, errors) == (0, "")
+    ((name, device, weights),) = model.loaded
+    assert (name, device) == ("vit-b-16", "cpu")
+    assert weights == {"clip": Path("/x/clip=1.safetensors"), "sam": Path("sam.pth")}
+    _, classes, settings = model.calls[0]
+    assert classes == ClassSet(["cat | kitten", "dog"], ["sky", "wall"])
+    assert settings == Settings(
+        coarse_threshold=0.5, levels=(3, 4, 5), repair_outliers=False, refine=False
+    )
+
+
+@pytest.mark.parametrize("text", ["", "()", "[]"])
+def test_an_empty_list_is_a_value_too(model, run, photo, text):
+    assert run(photo, "--set", f"levels={text}")[0] == 0
+    assert model.calls[0][2].levels == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "logit_scal=3"], "--set logit_scal: there is no such setting"),
+        (["--set", "logit_scale"], "--set 'logit_scale': write KEY=VALUE"),
+        (["--set", "=3"], "--set '=3': write KEY=VALUE"),
+        (["--set", "logit_scale=big"], "--set logit_scale: .*valid number.*not 'big'"),
+        (["--set", "logit_scale=-1"], "--set logit_scale: .*greater than 0, not '-1'"),
+        (["--set", "levels=3,x"], "--set levels: .*integer.*, not 'x'"),
+        (["--set", "method=magic"], "--set method: .*'s2clip' or 'clip'"),
+        (["--set", "refine=maybe"], "--set refine: .*boolean"),
+        (
+            ["--set", "window=96", "--set", "stride=97"],
+            r"--set: stride \(97 px\) is larger than window",
+        ),
+        (["--weights", "dino=x.pth"], "--weights 'dino=x.pth': write PART=PATH"),
+        (["--weights", "clip"], "--weights 'clip': write PART=PATH"),
+        (["--classes", " ; "], "classes is empty"),
+        (["--classes", "cat; Cat"], "'Cat' is named twice"),
+        (["--background", "dog"], "'dog' is named twice"),
+    ],
+)
+def test_wrong_values_are_one_line_and_2(model, photo, out, capsys, arguments, message):
+    code = main(
+        ["segment", str(photo), "--classes", "cat; dog", "--out", str(out), *arguments]
+    )
+    errors = capsys.readouterr().err
+    assert code == 2
+    assert errors.count("\n") == 1
+    assert errors.startswith("napari-s2clip: error: ")
+    assert re.search(message, errors)
+    assert not model.loaded
+    assert not out.exists()
+
+
+def test_settings_can_be_listed(capsys):
+    assert main(["segment", "--list-settings"]) == 0
+    text = capsys.readouterr().out
+    for name in Settings.model_fields:
+        assert f"{name}=" in text
+    assert "min_region_area=225 px at half resolution\n" in text
+
+
+def test_a_bad_image_is_reported_and_the_rest_go_on(model, run, photo, out, tmp_path):
+    text = tmp_path / "text.png"
+    text.write_text("no image", encoding="utf-8")
+    stack = tmp_path / "stack.tif"
+    tifffile.imwrite(stack, np.zeros((4, 9, 9), np.uint8), photometric="minisblack")
+    missing = tmp_path / "missing.png"
+    code, printed, errors = run(text, missing, tmp_path, stack, photo)
+    assert code == 1
+    lines = errors.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith(f"napari-s2clip: error: {text}: not an image")
+    assert lines[1] == f"napari-s2clip: error: {missing}: there is no such file"
+    assert lines[2].startswith(f"napari-s2clip: error: {tmp_path} is a folder")
+    assert "one 2-D image at a time" in lines[3]
+    assert printed.startswith(f"{photo}: 1 region")
+    assert len(list(out.iterdir())) == len(SUFFIXES)
+
+
+def test_an_image_that_fails_later_does_not_stop_the_rest(
+    model, run, photo, out, tmp_path
+):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    model.error = {1: RuntimeError("CUDA out of memory")}
+    code, _, errors = run(photo, other)
+    assert code == 1
+    assert errors == f"napari-s2clip: error: {photo}: CUDA out of memory\n"
+    assert sorted(p.name for p in out.iterdir()) == sorted(
+        f"other{suffix}" for suffix in SUFFIXES
+    )
+
+
+def test_an_interrupt_stops_all(model, run, photo, out, tmp_path):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    model.error = {2: KeyboardInterrupt()}
+    code, _, errors = run(photo, other)
+    assert code == 130
+    assert errors == "napari-s2clip: interrupted\n"
+    assert len(list(out.iterdir())) == len(SUFFIXES)
+
+
+def test_missing_weights_are_one_sentence(run, photo, out, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_S2CLIP_CACHE", str(tmp_path / "store"))
+    code, _, errors = run(photo, "--model", "vit-b-16", "--device", "cpu")
+    assert code == 1
+    assert errors.count("\n") == 1
+    assert errors.startswith("napari-s2clip: error: CLIP ViT-B/16")
+    assert "--weights clip=PATH" in errors
+    assert not out.exists()
+
+
+def test_results_are_replaced_only_when_asked(model, run, photo, out):
+    assert run(photo)[0] == 0
+    before = (out / "photo_coarse.png").read_bytes()
+    code, _, errors = run(photo, classes="a very long name of a class")
+    assert code == 1
+    assert "photo_coarse.tif (and 7 more) exists already" in errors
+    assert "(--overwrite)" in errors
+    assert len(model.calls) == 1  # it was said before the long part
+    assert (out / "photo_coarse.png").read_bytes() == before
+    assert run(photo, "--overwrite", classes="a very long name of a class")[0] == 0
+    assert (out / "photo_coarse.png").read_bytes() != before
+
+
+def test_inputs_with_one_stem_are_refused(model, run, photo, tmp_path):
+    for name in ("photo.tif", "PHOTO.jpg"):
+        code, _, errors = run(photo, tmp_path / name)
+        assert code == 2
+        assert str(photo) in errors
+        assert name in errors
+    assert run(photo, photo)[0] == 2
+    assert not model.loaded
+
+
+def test_inputs_are_never_replaced(model, photo, tmp_path, capsys):
+    other = tmp_path / "photo_coarse.png"
+    other.write_bytes(photo.read_bytes())
+    arguments = ["--classes", "cat", "--out", f"{tmp_path}/x/..", "--overwrite"]
+    assert main(["segment", str(photo), str(other), *arguments]) == 2
+    assert "would replace the input" in capsys.readouterr().err
+    assert other.read_bytes() == photo.read_bytes()
+
+
+def test_the_summary(model, run, photo, out, tmp_path):
+    bad = tmp_path / "bäd.png"
+    summary = tmp_path / "deep" / "summary.json"
+    code, _, _ = run(photo, bad, "--json", summary, "--background", "sky")
+    assert code == 1
+    data = json.loads(summary.read_text(encoding="utf-8"))
+    assert list(data) == [
+        "software",
+        "model",
+        "device",
+        "classes",
+        "background",
+        "settings",
+        "seconds",
+        "images",
+    ]
+    assert data["model"] == "demo"
+    assert data["device"] == "cpu"
+    assert [c["name"] for c in data["classes"]] == ["cat", "dog"]
+    assert data["background"] == ["sky"]
+    assert Settings.model_validate(data["settings"]) == Settings()
+    assert list(data["seconds"]) == ["load", "total"]
+    first, second = data["images"]
+    assert first == {
+        "image": str(photo),
+        "ok": True,
+        "width": 9,
+        "height": 12,
+        "notes": [],
+        "regions": 1,
+        "refined_regions": 1,
+        "seconds": {"encode": 0.25, "refine": 0.5},
+        "files": [str(out / f"photo{suffix}") for suffix in SUFFIXES],
+    }
+    assert second == {
+        "image": str(bad),
+        "ok": False,
+        "error": f"{bad}: there is no such file",
+    }
+
+
+def test_a_summary_on_standard_output_is_alone_there(model, run, photo):
+    code, text, _ = run(photo, "--json", "-")
+    assert code == 0
+    assert json.loads(text)["images"][0]["ok"]
+
+
+def test_quiet_prints_errors_only(model, run, photo, tmp_path):
+    assert run(photo, "--quiet") == (0, "", "")
+    code, text, errors = run(tmp_path / "no.png", "--quiet")
+    assert (code, text) == (1, "")
+    assert "no such file" in errors
+
+
+def test_progress_is_drawn_on_a_terminal(model, run, photo, monkeypatch):
+    assert run(photo)[2] == ""  # this is none
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    code, text, errors = run(photo, "--overwrite")
+    assert code == 0
+    assert "loading demo" in errors
+    assert "[1/1] photo.png" in errors
+    assert "window 1 of 2" in errors
+    assert text.startswith(f"{photo}: 1 region")
+    assert run(photo, "--overwrite", "--quiet") == (0, "", "")
+
+
+def test_tifffile_does_not_add_lines_of_its_own(model, run, tmp_path, caplog):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8))
+    path.write_bytes(path.read_bytes()[:300])
+    code, _, errors = run(path)
+    assert code == 1
+    assert errors.count("\n") == 1
+    assert any(
+        isinstance(handler, logging.NullHandler)
+        for handler in logging.getLogger("tifffile").handlers
+    )
+
+
+def test_cancelled_is_not_used_here():
+    # Only Ctrl+C stops the program; a `Cancelled` would be a bug.
+    from napari_s2clip.cli.console import EXPECTED
+
+    assert not issubclass(Cancelled, EXPECTED)
+
+
+def test_the_pipeline_itself(run, photo, out, monkeypatch):
+    load = S2CLIP.load
+
+    def load_random(spec, **options):
+        return load(spec, **options | {"weights": "random"})
+
+    monkeypatch.setattr(S2CLIP, "load", load_random)
+    code, text, errors = run(
+        photo, "--device", "cpu", "--set", "coarse_threshold=0", "--json", "-"
+    )
+    assert (code, errors) == (0, "")
+    assert json.loads(text)["images"][0]["width"] == 9
+    data = json.loads((out / "photo.json").read_text(encoding="utf-8"))
+    assert data["provenance"]["settings"]["coarse_threshold"] == 0
+    assert sum(data["pixels"]["refined"]) == 12 * 9
+    assert tifffile.imread(out / "photo_refined.tif").shape == (12, 9)
