@@ -26,7 +26,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("text", "features", "coarse", "regions", "refine"),
     ("pipeline",),
-    ("io", "batch", "evaluation", "layers", "demo.scenes", "demo.textures"),
+    (
+        *("io", "batch", "evaluation", "plane", "layers"),
+        *("demo.scenes", "demo.textures", "sample_data"),
+    ),
     ("_qt", "cli", "__main__", "demo.*"),
 )
 

@@ -137,6 +137,17 @@ def test_rerun_replaces_what_nobody_touched(
     assert viewer.layers.selection.active is second["refined"]
 
 
+def test_rerun_keeps_the_order_of_the_list(
+    viewer: ViewerModel, image: Image, make_result: Make
+) -> None:
+    add_segmentation(viewer, image, make_result())
+    viewer.add_points(np.zeros((1, 2)), name="on top")
+    viewer.layers.move(3, 1)  # refined under coarse
+    names = [layer.name for layer in viewer.layers]
+    add_segmentation(viewer, image, make_result())
+    assert [layer.name for layer in viewer.layers] == names
+
+
 def paint(layer: Labels) -> None:
     layer.paint((2, 2), 2)
 
@@ -153,7 +164,13 @@ def fill(layer: Labels) -> None:
     layer.fill((2, 6), 2)
 
 
-@pytest.mark.parametrize("touch", [paint, fill, replace_data, rename])
+def write_into_the_array(layer: Labels) -> None:
+    layer.data[0, 0] = 2  # as scripts and other plugins do; no event tells it
+
+
+@pytest.mark.parametrize(
+    "touch", [paint, fill, replace_data, rename, write_into_the_array]
+)
 def test_rerun_keeps_what_was_touched(
     viewer: ViewerModel,
     image: Image,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .plane import Plane, take_plane
@@ -42,9 +44,9 @@ def add_segmentation(
 ) -> dict[str, Labels]:
     """Show a result as three Labels layers: coarse, regions and refined.
 
-    Layers of an earlier run on the same plane are replaced, and how they looked is
-    kept. Those that were edited or renamed since stay as they are, and the new ones
-    get a number.
+    Layers of an earlier run on the same plane are replaced where they are in the
+    list, and how they looked is kept. Those that were edited or renamed since stay as
+    they are, and the new ones get a number.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ def add_segmentation(
     ):
         old = _untouched(viewer, layer, plane, stage)
         look = _look(old[-1]) if old else {"visible": stage == "refined"}
+        place = viewer.layers.index(old[0]) if old else len(viewer.layers)
         for labels in old:
             viewer.layers.remove(labels)
         replaced += old
@@ -88,6 +91,7 @@ def add_segmentation(
             viewer,
             # Never the array of the result: painting must not reach into it.
             plane.lift(values.copy()),
+            place=place,
             name=f"{_title(layer, plane)} {stage}",
             colours=colours,
             features=_class_features(result.classes) if features is None else features,
@@ -120,6 +124,7 @@ def _add_labels(
     viewer: ViewerModel,
     data: NDArray[Any],
     *,
+    place: int,
     name: str,
     colours: dict[int | None, Any],
     features: dict[str, Any],
@@ -136,7 +141,7 @@ def _add_labels(
         features=features,
         **options,
     )
-    viewer.add_layer(labels)
+    viewer.layers.insert(place, labels)
     # The viewer may have added a number to the name. The id tells the layer from a
     # duplicate of it, which carries the same metadata but belongs to the user.
     labels.metadata = {
@@ -145,6 +150,7 @@ def _add_labels(
             "name": labels.name,
             "layer": str(labels.unique_id),
             "edited": False,
+            "checksum": _checksum(labels),
         }
     }
     labels.events.paint.connect(_mark_edited)
@@ -156,6 +162,11 @@ def _mark_edited(event: Any) -> None:
     entry = event.source.metadata.get(KEY)
     if isinstance(entry, dict):
         entry["edited"] = True
+
+
+def _checksum(labels: Labels) -> int:
+    """Tells edits that raise no event: scripts and plugins write into the array."""
+    return crc32(np.ascontiguousarray(labels.data).data)
 
 
 def _untouched(
@@ -173,6 +184,7 @@ def _untouched(
             and entry.get("layer") == str(other.unique_id)
             and entry.get("name") == other.name
             and not entry.get("edited")
+            and entry.get("checksum") == _checksum(other)
         ):
             found.append(other)
     return found

@@ -126,9 +126,8 @@ class S2CLIP:
         rgb = image if isinstance(image, RGBImage) else to_rgb(image)
         return encode_image(
             self.models,
-            self.spec,
             rgb.pixels,
-            settings or Settings(),
+            self.spec.complete(settings or Settings()),
             Reporter(progress, cancel),
             rgb.notes,
         )
@@ -175,10 +174,10 @@ class S2CLIP:
         clock = _Clock()
         if isinstance(image, ImageFeatures):
             features = image
-            settings = settings or features.settings
+            settings = self.spec.complete(settings or features.settings)
             self._check_fit(features, settings)
         else:
-            settings = settings or Settings()
+            settings = self.spec.complete(settings or Settings())
             with clock("encode"):
                 features = self.encode(
                     image, settings=settings, progress=progress, cancel=cancel

@@ -89,21 +89,19 @@ class Settings(BaseModel):
         "for ViT-B/16. Inferred.",
         stage="encode",
     )
-    smoothing_threshold: float = _knob(
-        0.4,
+    smoothing_threshold: Annotated[float, Field(ge=-1, le=1)] | None = _knob(
+        None,
         "Smoothing threshold",
-        "Cosine similarity below which tokens do not smooth each other. Inferred.",
+        "Cosine similarity below which tokens do not smooth each other; 0.4 for the "
+        "real models. Inferred.",
         stage="encode",
-        ge=-1,
-        le=1,
     )
-    cls_weight: float = _knob(
-        0.3,
+    cls_weight: Annotated[float, Field(ge=0, le=10)] | None = _knob(
+        None,
         "CLS weight",
-        "Share of the class token that is added to every patch. Inferred.",
+        "Share of the class token that is added to every patch; 0.3 for the real "
+        "models. Inferred.",
         stage="encode",
-        ge=0,
-        le=10,
     )
     repair_outliers: bool = _knob(
         True,

@@ -76,7 +76,7 @@ def reference(models, hidden, index, tokens, settings):
 
 
 def test_features_equal_the_formula(models, windows):
-    settings = Settings()
+    settings = Settings(smoothing_threshold=0.4, cls_weight=0.3)
     hidden = models.clip.hidden_states(windows)
     # A finer grid than CLIP's, as a vision model with a smaller patch would give.
     tokens = torch.randn(2, 16, 12, 32, generator=torch.Generator().manual_seed(0))
@@ -90,7 +90,9 @@ def test_features_equal_the_formula(models, windows):
 
 def test_without_a_vision_model_the_grid_is_that_of_clip(models, windows):
     hidden = models.clip.hidden_states(windows)
-    found = s2clip_features(models.clip, hidden, None, Settings(proxy=False))
+    found = s2clip_features(
+        models.clip, hidden, None, SPECS["demo"].complete(Settings(proxy=False))
+    )
     assert found.shape == (2, 8, 6, 128)
 
 
@@ -109,5 +111,5 @@ def test_a_constant_window_gives_finite_features(models):
     hidden = models.clip.hidden_states(black)
     tokens = models.vfm.tokens(black)
     assert torch.isfinite(
-        s2clip_features(models.clip, hidden, tokens, Settings())
+        s2clip_features(models.clip, hidden, tokens, SPECS["demo"].complete(Settings()))
     ).all()

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from napari_s2clip.settings import Settings
 
 
 def test_a_real_plan_by_hand():
-    plan = plan_windows((375, 500), SPECS["vit-b-16"], Settings(), 16)
+    plan = plan_windows((375, 500), SPECS["vit-b-16"].complete(Settings()), 16)
     # 448 / 375 * 500 = 597.3, the nearest multiple of 16 is 592.
     assert plan.size == (448, 592)
     assert plan.window == (336, 336)
@@ -26,21 +28,19 @@ def test_a_real_plan_by_hand():
     st.sampled_from(["demo", "vit-b-16"]),
 )
 def test_windows_cover_every_image(height, width, patch, name):
-    plan = plan_windows((height, width), SPECS[name], Settings(), patch)
+    plan = plan_windows((height, width), SPECS[name].complete(Settings()), patch)
     assert max(plan.size) <= LONGEST_SIDE + patch
     assert all(s % patch == 0 for s in (*plan.size, *plan.window))
     for axis in (0, 1):
         starts = sorted({corner[axis] for corner in plan.corners})
         assert starts[0] == 0
         assert starts[-1] + plan.window[axis] == plan.size[axis]
-        assert all(
-            b - a <= plan.window[axis] for a, b in zip(starts, starts[1:], strict=False)
-        )
+        assert all(b - a <= plan.window[axis] for a, b in pairwise(starts))
 
 
 def test_settings_override_the_specification():
     settings = Settings(short_side=64, window=32, stride=16)
-    plan = plan_windows((100, 100), SPECS["demo"], settings, 8)
+    plan = plan_windows((100, 100), settings, 8)
     assert plan.size == (64, 64)
     assert plan.window == (32, 32)
     assert len(plan.corners) == 9

@@ -6,6 +6,7 @@ import pytest
 from napari_s2clip.models.errors import WeightsNotFound
 from napari_s2clip.models.specs import SPECS, ModelSpec, find_spec
 from napari_s2clip.models.weights import cache_folder, locate, locate_all, sha256
+from napari_s2clip.settings import Settings
 
 
 @pytest.fixture
@@ -73,3 +74,16 @@ def test_specifications_by_name():
     assert isinstance(find_spec(SPECS["demo"]), ModelSpec)
     with pytest.raises(ValueError, match="choose one of demo, vit-b-16"):
         find_spec("vit-b-32")
+
+
+def test_a_specification_completes_what_is_left_to_it():
+    spec = SPECS["demo"]
+    settings = spec.complete(Settings(window=64, cls_weight=0.5))
+    assert settings.window == 64
+    assert settings.cls_weight == 0.5
+    assert settings.short_side == spec.short_side
+    assert settings.stride == spec.stride
+    assert settings.smoothing_threshold == spec.smoothing_threshold
+    real = SPECS["vit-b-16"].complete(Settings())
+    assert (real.short_side, real.window, real.stride) == (448, 336, 112)
+    assert (real.smoothing_threshold, real.cls_weight) == (0.4, 0.3)

@@ -147,6 +147,21 @@ def test_image_may_be_removed_in_a_run(
     models.go.set()
     finish(widget)
     assert names(viewer) == NEW
+    assert "The image was removed during the run" in widget.run.status.text()
+
+
+def test_a_run_that_napari_stops_leaves_the_widget_usable(
+    viewer: Any, widget: Any, models: Any, finish: Any, qtbot: Any
+) -> None:
+    from napari.qt.threading import FunctionWorker
+
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    FunctionWorker.await_workers(10_000)  # asks all workers to quit
+    finish(widget)
+    assert widget.run.button.text() == "Run"
+    assert names(viewer) == ["photo"]
 
 
 @pytest.mark.parametrize(

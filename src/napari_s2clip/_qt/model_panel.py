@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
 
 from ..models.specs import SPECS
@@ -80,8 +81,8 @@ class ModelPanel(QWidget):
 
         self._looking = True
         self.device_box.addItem(_LOOKING)
-        item = self.device_box.model().item(1)
-        item.setEnabled(False)
+        model: Any = self.device_box.model()
+        model.item(1).setEnabled(False)
         create_worker(
             _describe_devices,
             _connect={"returned": self.show_devices},
@@ -90,7 +91,8 @@ class ModelPanel(QWidget):
     def show_devices(self, devices: list[tuple[str, str]]) -> None:
         """Fill the list with (name, title) pairs; the choice stays."""
         chosen = self.device
-        open_list = self.device_box.view().isVisible()
+        view: Any = self.device_box.view()
+        open_list = view.isVisible()
         if open_list:
             self.device_box.hidePopup()
         self.device_box.clear()

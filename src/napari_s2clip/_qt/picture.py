@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +14,17 @@ if TYPE_CHECKING:
 
     from ..results import Segmentation
 
-__all__ = ["save_window"]
+__all__ = ["require_display", "save_window"]
+
+
+def require_display() -> None:
+    """Raise `RuntimeError` where no window can open; Qt would end the program."""
+    chosen = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(v) for v in chosen):
+        raise RuntimeError(
+            "there is no display to open a window on; run under xvfb-run, or without "
+            "a window"
+        )
 
 
 def save_window(

@@ -9,7 +9,7 @@ from napari.utils.notifications import (
     notification_manager,
     show_error,
 )
-from qtpy.QtCore import QEvent, Signal
+from qtpy.QtCore import QEvent, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFormLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -134,16 +134,17 @@ class S2CLIPWidget(QWidget):
             _show(outcome)
         else:
             layer, plane = run_on
+            gone = layer not in self._viewer.layers
             add_segmentation(self._viewer, layer, outcome, plane=plane)
-            self.run.show_idle(_summary(outcome, layer.name))
+            self.run.show_idle(_summary(outcome, layer.name, gone))
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent) -> bool:  # type: ignore[override]
         """Stop the run when napari takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.cancel()
         return super().event(event)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def closeEvent(self, event: QCloseEvent) -> None:  # type: ignore[override]
         """Stop the run when the widget is closed."""
         self.cancel()
         super().closeEvent(event)
@@ -156,12 +157,14 @@ def _show(failure: Failure) -> None:
         notification_manager.dispatch(ErrorNotification(failure.surprise))
 
 
-def _summary(result: Segmentation, name: str) -> str:
+def _summary(result: Segmentation, name: str, gone: bool) -> str:
     regions = len(result.region_table)
     seconds = sum(result.seconds.values())
     head = (
         f"{name}: {regions} region{'' if regions == 1 else 's'} of "
         f"{len(result.classes)} classes in {seconds:.1f} s."
     )
-    notes = result.provenance["input_notes"]
+    notes = list(result.provenance["input_notes"])
+    if gone:
+        notes.insert(0, "the image was removed during the run; its labels are here")
     return "\n".join([head, *(f"{note[0].upper()}{note[1:]}." for note in notes)])

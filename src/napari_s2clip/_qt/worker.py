@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.qt.threading import FunctionWorker, create_worker
 
+from .._triton import avoid_triton
 from ..classes import ClassSet
 from ..image import RGBImage, to_rgb
 from ..plane import Plane
@@ -66,6 +67,7 @@ class Engine:
     ) -> Segmentation:
         """Load, encode and segment; steps whose outcome is known are left out."""
         progress(Progress("load", 0, 1, f"{request.model} on {request.device}"))
+        avoid_triton()
         from ..pipeline import S2CLIP  # torch: seconds, the first time
 
         cancel.raise_if_cancelled()
@@ -108,8 +110,8 @@ class _Worker(FunctionWorker):
         self._cancel = cancel
 
     def quit(self) -> None:
+        # The run then returns; after the inherited method nobody would hear of it.
         self._cancel.cancel()
-        super().quit()
 
 
 def _run(

@@ -57,6 +57,10 @@ def run(options: argparse.Namespace) -> int:
     from .evaluate import Evaluation, evaluate
     from .scenes import scenes
 
+    if options.window is not None:
+        from .._qt.picture import require_display
+
+        require_display()
     model = S2CLIP.load("demo", device=options.device)
     found = Evaluation()
     first = None

@@ -64,12 +64,15 @@ def s2clip_features(
     vfm_tokens : Tensor, (B, h', w', d'), optional
         The vision model's tokens; without them A_D is left out.
     settings : Settings
+        Complete (`ModelSpec.complete`).
 
     Returns
     -------
     Tensor, (B, h', w', d), or (B, h, w, d) without ``vfm_tokens``
         Not normalised.
     """
+    assert settings.smoothing_threshold is not None
+    assert settings.cls_weight is not None
     before_last = hidden.states[-1]
     patches = before_last[:, 1:]
     middle = hidden.states[choose_mid_layer(clip.n_blocks, settings.mid_layer)][:, 1:]

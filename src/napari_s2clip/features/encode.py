@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..models.load import Models
     from ..models.sam import SamEmbedding
-    from ..models.specs import ModelSpec, PartName
+    from ..models.specs import PartName
     from ..progress import Reporter
     from ..settings import Settings
 
@@ -66,15 +66,17 @@ class ImageFeatures:
 
 def encode_image(
     models: Models,
-    spec: ModelSpec,
     image: NDArray[np.uint8],
     settings: Settings,
     report: Reporter,
     notes: tuple[str, ...] = (),
 ) -> ImageFeatures:
-    """Encode uint8 RGB (H, W, 3) window by window, then with SAM if it will refine."""
+    """Encode uint8 RGB (H, W, 3) window by window, then with SAM if it will refine.
+
+    The settings must be complete (`ModelSpec.complete`).
+    """
     height, width = image.shape[:2]
-    plan = plan_windows((height, width), spec, settings, models.clip.patch_size)
+    plan = plan_windows((height, width), settings, models.clip.patch_size)
     resized = resize(image, plan.size)
     rows, columns = plan.window
     fine = min(models.clip.patch_size, models.vfm.patch_size)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .._opencv import cv2
 
 if TYPE_CHECKING:
-    from ..models.specs import ModelSpec
     from ..settings import Settings
 
 __all__ = ["LONGEST_SIDE", "WindowPlan", "plan_windows", "resize"]
@@ -53,16 +52,19 @@ def _starts(length: int, window: int, stride: int) -> list[int]:
 
 
 def plan_windows(
-    image_size: tuple[int, int], spec: ModelSpec, settings: Settings, patch: int
+    image_size: tuple[int, int], settings: Settings, patch: int
 ) -> WindowPlan:
     """Plan the windows of an image of any size from 1 x 1 pixels.
 
     The short side becomes `Settings.short_side` unless the long side would exceed
-    `LONGEST_SIDE`; both sides are rounded to multiples of the patch.
+    `LONGEST_SIDE`; both sides are rounded to multiples of the patch. The settings must
+    be complete (`ModelSpec.complete`).
     """
-    short = settings.short_side or spec.short_side
-    window = _multiple(settings.window or spec.window, patch)
-    stride = min(settings.stride or spec.stride, window)
+    assert settings.short_side is not None
+    assert settings.window is not None
+    assert settings.stride is not None
+    short, window = settings.short_side, _multiple(settings.window, patch)
+    stride = min(settings.stride, window)
     height, width = image_size
     scale = min(short / min(height, width), LONGEST_SIDE / max(height, width))
     size = (_multiple(height * scale, patch), _multiple(width * scale, patch))

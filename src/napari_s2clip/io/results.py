@@ -30,7 +30,7 @@ SUFFIXES = (
 )
 """What follows the stem in the names of the files of one image."""
 
-_PNG_LEVEL = 4  # of zlib: close to the smallest file in half the time
+_PNG_LEVEL = 1  # of zlib: photographs hardly get smaller by working longer
 
 
 def output_paths(out_dir: str | Path, stem: str) -> list[Path]:

@@ -20,9 +20,8 @@ __all__ = ["SamEmbedding", "SamModel"]
 log = logging.getLogger(__name__)
 
 CHUNK = 64
-"""Prompts for one decoder call. At SAM's own sizes a prompt takes about 40 MB of
-activations (its copy of the 64 × 64 × 256 embedding and the upscaled 256 × 256 × 32
-features, a few times over), so a call stays below 3 GB."""
+"""Prompts for one decoder call. At SAM's own sizes each takes about 30 MB (copies of
+the 64 × 64 × 256 embedding, then 256 × 256 × 32 features), so a call takes 2 GB."""
 
 PIXELS = 1 << 24
 """Logits enlarged at once by `SamModel.upscale`, in elements (64 MB)."""
@@ -146,7 +145,7 @@ class SamModel:
             1 inside, 0 outside; all 1 if not given.
         mask_inputs : Tensor, (N, 1, 4h, 4w), optional
         chunk : int, optional
-            64 if not given, which needs less than 3 GB at SAM's own sizes.
+            64 if not given, which needs about 2 GB at SAM's own sizes.
         on_chunk : callable
             Called with prompts done and prompts in all, before each call and after
             the last.

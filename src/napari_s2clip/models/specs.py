@@ -9,7 +9,10 @@ with every CLIP (Table 2 and section "implementation"), 448 px short side, windo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from ..settings import Settings
 
 __all__ = ["SPECS", "ModelSpec", "Part", "PartName", "find_spec"]
 
@@ -50,7 +53,10 @@ class Part:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Three parts that work together, with their window geometry in pixels."""
+    """Three parts that work together, and the settings that suit them.
+
+    The settings are those of `napari_s2clip.Settings` with the same names.
+    """
 
     name: str
     title: str
@@ -61,6 +67,20 @@ class ModelSpec:
     short_side: int = 448
     window: int = 336
     stride: int = 112
+    smoothing_threshold: float = 0.4
+    cls_weight: float = 0.3
+
+    def complete(self, settings: Settings) -> Settings:
+        """Fill the settings that are left to the model (None) with its own."""
+        own = (
+            "short_side",
+            "window",
+            "stride",
+            "smoothing_threshold",
+            "cls_weight",
+        )
+        missing = {n: getattr(self, n) for n in own if getattr(settings, n) is None}
+        return settings.model_copy(update=missing)
 
     @property
     def parts(self) -> tuple[Part, Part, Part]:
@@ -119,6 +139,9 @@ SPECS: Final[dict[str, ModelSpec]] = {
             short_side=192,
             window=96,
             stride=48,
+            # Its class token outweighs the patches, and its tokens are more alike.
+            smoothing_threshold=0.8,
+            cls_weight=0.0,
         ),
         ModelSpec(
             "vit-b-16",

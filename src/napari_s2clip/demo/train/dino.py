@@ -73,7 +73,8 @@ class _Learner(nn.Module):
         if mask is not None:
             hole = self.mask_token.to(tokens.dtype)
             tokens = torch.where(mask.view(*tokens.shape[:-1], 1), hole, tokens)
-        tokens = net.norm_pre(net._pos_embed(tokens))  # noqa: SLF001 (timm has no public step)
+        # timm has no public step from patches to the blocks.
+        tokens = net.norm_pre(net._pos_embed(tokens))  # noqa: SLF001
         tokens = net.norm(net.blocks(tokens))
         scores: Tensor = self.head(tokens)
         return scores
@@ -106,7 +107,7 @@ def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None:
-    """Train; write ``dino.safetensors`` (the teacher) to ``out``; go on from ``start`` if given."""
+    """Train; write the teacher to ``out``; go on from the weights in ``start``."""
     from .export import save_model
 
     torch.manual_seed(recipe.seed)

@@ -14,12 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["save_clip", "save_model"]
 
 
-def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Float tensors as float16: the files halve, the models lose nothing visible."""
-    return {
+def _write(state: dict[str, Tensor], file: Path) -> None:
+    """Write float tensors as float16: the file halves, and nothing visible is lost."""
+    from safetensors.torch import save_file
+
+    half = {
         name: value.half().contiguous() if value.is_floating_point() else value
         for name, value in state.items()
     }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(half, file, metadata={"format": "pt"})
+    # safetensors keeps its files to their owner; a wheel must let everybody read.
+    file.chmod(0o644)
 
 
 def known_tokens() -> Tensor:
@@ -36,10 +42,7 @@ def known_tokens() -> Tensor:
 
 def save_model(model: torch.nn.Module, file: Path) -> None:
     """Write a model's state as float16 safetensors."""
-    from safetensors.torch import save_file
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(_half(model.state_dict()), file, metadata={"format": "pt"})
+    _write(model.state_dict(), file)
 
 
 def save_clip(model: CLIP, folder: Path) -> None:
@@ -48,12 +51,9 @@ def save_clip(model: CLIP, folder: Path) -> None:
     Their random initial values carry nothing, and zeros compress to nothing in the
     wheel.
     """
-    from safetensors.torch import save_file
-
     state = dict(model.state_dict())
     table = torch.zeros_like(state["token_embedding.weight"])
     rows = known_tokens()
     table[rows] = state["token_embedding.weight"][rows]
     state["token_embedding.weight"] = table
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(_half(state), folder / "clip.safetensors", metadata={"format": "pt"})
+    _write(state, folder / "clip.safetensors")

@@ -1,0 +1,49 @@
+"""The first run imports torch and its companions into a window that is already drawn.
+
+In a process of its own: here torch is loaded after OpenGL, as it is for users.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+SCRIPT = """
+import sys
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+from napari_s2clip._qt.widget import S2CLIPWidget
+
+viewer = napari.Viewer(show=True)
+viewer.add_image(np.zeros((16, 16, 3), np.uint8), rgb=True)
+viewer.screenshot(canvas_only=True, flash=False)
+assert "torch" not in sys.modules
+widget = S2CLIPWidget(napari_viewer=viewer)
+viewer.window.add_dock_widget(widget)
+
+from napari_s2clip._triton import avoid_triton
+avoid_triton()
+from napari_s2clip.pipeline import S2CLIP
+
+load = S2CLIP.load
+S2CLIP.load = lambda spec, **options: load(spec, weights="random", **options)
+widget.classes.names.setPlainText("cat; dog")
+widget.start()
+while widget.run.running:
+    QApplication.processEvents()
+print([layer.name for layer in viewer.layers][1:])
+viewer.close()
+"""
+
+
+def test_torch_can_be_loaded_into_a_window() -> None:
+    run = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "Image refined" in run.stdout
