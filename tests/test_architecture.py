@@ -20,8 +20,17 @@ PACKAGE = Path(napari_s2clip.__file__).parent
 FLOORS: tuple[tuple[str, ...], ...] = (
     # Plain data; the demo models' sizes and words are data too.
     (
-        *("", "_version", "_opencv", "classes", "image", "progress", "results"),
-        *("settings", "demo", "demo.architectures", "demo.vocabulary"),
+        *(
+            "",
+            "_version",
+            "_opencv",
+            "_triton",
+            "classes",
+            "image",
+            "progress",
+            "results",
+        ),
+        *("results", "settings", "demo", "demo.architectures", "demo.vocabulary"),
     ),
     ("models",),
     ("text", "features", "coarse", "regions", "refine"),

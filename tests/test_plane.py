@@ -152,3 +152,17 @@ def test_a_later_change_of_the_layer_does_not_move_the_plane() -> None:
     plane = take_plane(viewer, layer)
     layer.scale = (5.0, 5.0)
     np.testing.assert_array_equal(plane.placement["scale"], (2.0, 2.0))
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_slice_is_the_one_shown_where_units_differ(step: int) -> None:
+    # napari shows nm and µm in one world, whose units need not be those of the layer.
+    data = np.arange(5)[:, None, None] * np.ones((5, 6, 8))
+    viewer, layer = viewer_with(data, units=("um",) * 3, scale=(2.0, 1.0, 1.0))
+    viewer.add_image(np.zeros((9, 6, 8)), units=("nm",) * 3, scale=(1000.0,) * 3)
+    viewer.dims.set_point(0, 2000 * step)
+    plane = take_plane(viewer, layer)
+    assert plane.position == (step,)
+    assert (plane.read() == step).all()
+    labels = Labels(plane.lift(np.zeros((6, 8), int)), **plane.placement)
+    np.testing.assert_allclose(labels.translate, (2 * step, 0, 0))

@@ -82,7 +82,7 @@ def take_plane(viewer: ViewerModel, layer: Image) -> Plane:
     level = fits.index(True) if True in fits else len(levels) - 1
     factors = shapes[0] / shapes[level]
 
-    point = np.asarray(layer.world_to_data(viewer.dims.point), float)
+    point = np.asarray(layer.world_to_data(_point(viewer, layer)), float)
     nearest = np.clip(np.floor(point + 0.5), 0, shapes[0] - 1).astype(int)
     at_level = np.clip(
         np.floor((nearest + 0.5) / factors), 0, shapes[level] - 1
@@ -127,6 +127,22 @@ def take_plane(viewer: ViewerModel, layer: Image) -> Plane:
         },
         notes=tuple(notes),
     )
+
+
+def _point(viewer: ViewerModel, layer: Image) -> NDArray[np.float64]:
+    """Where the sliders are, in the units of the layer.
+
+    Layers in nm and in µm lie together in one viewer, whose own point is in one of the
+    two units; the transforms of a layer know only its own.
+    """
+    point = np.array(viewer.dims.point, float)
+    units = getattr(viewer.layers, "units", None)  # since napari 0.9
+    if units is None:  # as many pixels, or units that do not compare
+        return point
+    for axis in range(-min(len(units), layer.ndim), 0):
+        if units[axis] != layer.units[axis]:
+            point[axis] = (point[axis] * units[axis]).to(layer.units[axis]).magnitude
+    return point
 
 
 def _shown_axes(viewer: ViewerModel, ndim: int) -> tuple[int, int]:

@@ -22,8 +22,6 @@ assert "torch" not in sys.modules
 widget = S2CLIPWidget(napari_viewer=viewer)
 viewer.window.add_dock_widget(widget)
 
-from napari_s2clip._triton import avoid_triton
-avoid_triton()
 from napari_s2clip.pipeline import S2CLIP
 
 load = S2CLIP.load

@@ -203,6 +203,7 @@ def test_errors_are_one_sentence(
     widget.start()
     finish(widget)
     assert said == ["weights: do this"]
+    assert widget.run.status.text() == "weights: do this"
     assert names(viewer) == ["photo"]
     assert widget.run.button.text() == "Run"
 
@@ -323,6 +324,10 @@ def test_nothing_is_wider_than_the_dock(viewer: Any, widget: Any) -> None:
     widget.run.show_running("A sentence that is longer than the dock is wide. " * 4)
     inside = widget.findChild(QScrollArea).widget()
     assert inside.minimumSizeHint().width() <= widget.minimumWidth()
+    message = "Put the file into /home/someone" + "/a-rather-long-folder" * 5
+    widget.run.show_idle(message)
+    assert inside.minimumSizeHint().width() <= widget.minimumWidth()
+    assert widget.run.status.toolTip() == message
     # And where the window is low, it scrolls.
     assert widget.minimumSizeHint().height() < 200
 

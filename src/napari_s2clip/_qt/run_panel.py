@@ -76,7 +76,9 @@ class RunPanel(QWidget):
         self.button.setText("Run")
         self.button.setEnabled(True)
         self.bar.setVisible(False)
-        self.status.setText(text)
+        # A path has no spaces: let it break at its slashes, or it widens the dock.
+        self.status.setText(text.replace("/", "/\u200b").replace("\\", "\\\u200b"))
+        self.status.setToolTip(text)
         self.status.setVisible(True)
 
     def _on_click(self) -> None:

@@ -130,7 +130,8 @@ class S2CLIPWidget(QWidget):
         if cancelled or outcome is None or run_on is None:
             self.run.show_idle("Cancelled; nothing was changed.")
         elif isinstance(outcome, Failure):
-            self.run.show_idle("")
+            # The notification goes after some seconds; what to do must stay readable.
+            self.run.show_idle(outcome.message)
             _show(outcome)
         else:
             layer, plane = run_on

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.qt.threading import FunctionWorker, create_worker
 
-from .._triton import avoid_triton
 from ..classes import ClassSet
 from ..image import RGBImage, to_rgb
 from ..plane import Plane
@@ -67,7 +66,6 @@ class Engine:
     ) -> Segmentation:
         """Load, encode and segment; steps whose outcome is known are left out."""
         progress(Progress("load", 0, 1, f"{request.model} on {request.device}"))
-        avoid_triton()
         from ..pipeline import S2CLIP  # torch: seconds, the first time
 
         cancel.raise_if_cancelled()

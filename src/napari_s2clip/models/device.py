@@ -55,4 +55,5 @@ def describe_device(name: str = "auto") -> str:
         return f"GPU: {found.name}, {found.total_memory / 2**30:.0f} GB"
     if device.type == "mps":
         return "GPU: Apple Metal"
-    return f"CPU, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"CPU, {count} thread" + ("" if count == 1 else "s")

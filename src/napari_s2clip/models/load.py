@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import __version__
+from .._triton import avoid_triton
 from ..demo import architectures
 from ..progress import Reporter
 from .clip import ClipModel
@@ -137,6 +138,7 @@ def load_models(
     ValueError
         If a file does not fit its architecture.
     """
+    avoid_triton()
     from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 
     report = report or Reporter()
