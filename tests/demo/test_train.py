@@ -71,11 +71,16 @@ def test_half_an_object_is_seen_and_less_is_unsure():
     assert kinds == {(True, False), (False, True), (False, False)}
 
 
-def test_aimed_crops_hold_an_object():
+def test_aimed_crops_show_an_object_or_its_colour():
     rng = np.random.default_rng(0)
     scene = flat_scene(red_circle=np.s_[70:90, 10:30])
-    for _ in range(40):
-        assert "red circle" in crop_scene(scene, 32, rng, aimed=1.0).names
+    crops = [crop_scene(scene, 32, rng, aimed=1.0) for _ in range(60)]
+    assert all(crop.colours == ("red",) for crop in crops)
+    # Some show all of it, some are so far inside that no ground is left.
+    assert any("red circle" in crop.names for crop in crops)
+    inside = [crop for crop in crops if "grass" not in (*crop.names, *crop.unsure)]
+    assert inside
+    assert len(inside) < len(crops)
 
 
 def test_truth_table_of_captions():
@@ -83,7 +88,7 @@ def test_truth_table_of_captions():
     image = np.zeros((8, 8, 3), np.uint8)
     crops = [
         Crop(image, ("red circle", "grass"), ("blue star",)),
-        Crop(image, ("sand",), ()),
+        Crop(image, ("sand",), ("red star",), ("red",)),
     ]
     texts, truth, unsure = clip._captions(crops, rng)
     assert len(texts) == truth.shape[1] == unsure.shape[1]
@@ -94,8 +99,8 @@ def test_truth_table_of_captions():
             [w for w, t in zip(clip.WORDS, row, strict=True) if t] for row in single
         ]
 
-    assert words(truth) == [["red circle", "grass", "red", "circle"], ["sand"]]
-    assert words(unsure) == [["blue star", "blue", "star"], []]
+    assert words(truth) == [["red circle", "grass", "red", "circle"], ["sand", "red"]]
+    assert words(unsure) == [["blue star", "blue", "star"], ["red star", "star"]]
     # The composite caption of the first crop names both of its things.
     assert truth[:, -1].tolist() == [True, False]
 
@@ -113,6 +118,12 @@ def test_contrast_by_hand():
     expected = (np.log1p(np.exp(-2)) + np.log1p(np.exp(-1))) / 2
     found = clip._contrast(logits, truth, unsure, 1)
     assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_crowding_by_hand():
+    text = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    # Cosines 0.8, 0 and 0.6: one pair exceeds 0.7 by 0.1, counted both ways.
+    assert clip._crowding(text).item() == pytest.approx(2 * 0.01 / 3, rel=1e-4)
 
 
 def test_words_never_trained_are_zero_in_the_file(tmp_path):

@@ -83,13 +83,14 @@ def _captions(
         for p, t, plain in zip(parts, templates, bare, strict=True)
     ]
 
-    def table(names_of: Callable[[Crop], tuple[str, ...]]) -> Tensor:
+    def table(known: Callable[[Crop], tuple[str, ...]]) -> Tensor:
         return torch.tensor(
-            [[all(_true_of(w, names_of(c)) for w in p) for p in parts] for c in crops]
+            [[all(_true_of(w, known(c)) for w in p) for p in parts] for c in crops]
         )
 
-    truth = table(lambda crop: crop.names)
-    return texts, truth, table(lambda crop: (*crop.names, *crop.unsure)) & ~truth
+    truth = table(lambda crop: (*crop.names, *crop.colours))
+    possible = table(lambda crop: (*crop.names, *crop.colours, *crop.unsure))
+    return texts, truth, possible & ~truth
 
 
 def _contrast(logits: Tensor, truth: Tensor, unsure: Tensor, axis: int) -> Tensor:
@@ -101,6 +102,18 @@ def _contrast(logits: Tensor, truth: Tensor, unsure: Tensor, axis: int) -> Tenso
     false = logits.masked_fill(truth | unsure, -1e4).logsumexp(axis, keepdim=True)
     each = F.softplus(false - logits) * truth
     return each.sum() / truth.sum().clamp(min=1)
+
+
+def _crowding(text: Tensor, limit: float = 0.7) -> Tensor:
+    """How much unit vectors (P, d) of different captions exceed a cosine of ``limit``.
+
+    Without it both towers can agree to ignore the shapes: as long as one of them does,
+    the other has nothing to gain by telling them apart.
+    """
+    cosine = text @ text.T
+    # The diagonal is a caption's likeness to itself.
+    excess = F.relu(cosine - limit - torch.eye(len(text)))
+    return excess.square().sum() / len(text)
 
 
 def _accuracy(logits: Tensor, truth: Tensor) -> dict[str, float]:
@@ -171,9 +184,8 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
         ):
             image = encode(pixels)
             text = model.encode_text(tokenizer(texts))
-        cosine = (
-            F.normalize(image.float(), dim=-1) @ F.normalize(text.float(), dim=-1).T
-        )
+        words = F.normalize(text.float(), dim=-1)
+        cosine = F.normalize(image.float(), dim=-1) @ words.T
         logits = scale.exp().clamp(max=60) * cosine
         loss = sum(
             (
@@ -181,7 +193,8 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
                 for part in GROUPS
             ),
             start=_contrast(logits, truth, unsure, 1)
-            + _contrast(logits, truth, unsure, 0),
+            + _contrast(logits, truth, unsure, 0)
+            + 5 * _crowding(words[: len(WORDS)]),
         )
         return loss, _accuracy(logits.detach(), truth)
 

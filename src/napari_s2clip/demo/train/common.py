@@ -52,6 +52,11 @@ def random_scene(
     return draw_scene(size, rng, difficulty=level, objects=SEEN_OBJECTS)
 
 
+AIM = (0.3, 2.5)
+"""Side of a crop that is put around an object, as a multiple of the object's extent.
+Crops inside an object show its colour and no ground: they teach that the two differ."""
+
+
 @dataclass(frozen=True)
 class Crop:
     """A part of a scene and what can be said of it."""
@@ -61,6 +66,8 @@ class Crop:
     """Classes that are certainly to be seen."""
     unsure: tuple[str, ...]
     """Classes of which too little is to be seen to say either."""
+    colours: tuple[str, ...] = ()
+    """Colour words that are true, also of parts of objects."""
 
 
 def _window(
@@ -74,8 +81,8 @@ def _window(
     if len(objects) and rng.random() < aimed:
         rows, columns = np.nonzero(scene.instances == rng.choice(objects))
         extent = float(max(np.ptp(rows), np.ptp(columns))) + 1
-        cut = int(np.clip(extent * rng.uniform(1.1, 2.5), 0.2 * size, size))
-        spare = max(0, cut - extent) / 2
+        cut = int(np.clip(extent * rng.uniform(*AIM), 0.1 * size, size))
+        spare = abs(cut - extent) / 2
         middle = np.array([rows.min() + rows.max(), columns.min() + columns.max()]) / 2
         middle += rng.uniform(-spare, spare, 2)
     top, left = np.clip(middle - cut / 2, 0, size - cut).astype(int)
@@ -102,13 +109,15 @@ def crop_scene(
     whole = np.bincount(scene.labels.ravel(), minlength=classes)[1:]
     inside = np.bincount(scene.labels[window].ravel(), minlength=classes)[1:]
     area = cut * cut
-    seen, unsure = [], []
+    seen, unsure, colours = [], [], set()
     for name, part, total in zip(scene.names, inside, whole, strict=True):
         ground = name in TEXTURES
         if part >= (0.1 if ground else 0.02) * area and (ground or 2 * part >= total):
             seen.append(name)
         elif part >= (0.01 if ground else 0.002) * area:
             unsure.append(name)
+        if not ground and part >= 0.05 * area:
+            colours.add(name.split()[0])
     crop = scene.image[window]
     if rng.random() < 0.5:
         crop = crop[:, ::-1]
@@ -116,7 +125,9 @@ def crop_scene(
     small = cv2.resize(
         np.ascontiguousarray(crop), (side, side), interpolation=interpolation
     )
-    return Crop(np.asarray(small, np.uint8), tuple(seen), tuple(unsure))
+    return Crop(
+        np.asarray(small, np.uint8), tuple(seen), tuple(unsure), tuple(sorted(colours))
+    )
 
 
 def batch_tensor(
