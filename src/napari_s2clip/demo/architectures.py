@@ -27,6 +27,8 @@ CLIP_CONFIG: Final[dict[str, Any]] = {
         "layers": 6,
         "width": 192,
         "head_width": 64,
+        # Learnt positions leave shapes at chance several times as long.
+        "pos_embed_type": "sin_cos_2d",
     },
     "text_cfg": {
         "context_length": 24,
