@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,24 @@ def test_models_are_those_of_the_core(models: ModelPanel) -> None:
     models.model_box.setCurrentIndex(1)
     assert models.model == "vit-b-16"
     assert models.model_box.toolTip() == SPECS["vit-b-16"].description
+
+
+def test_model_panel_says_whether_the_weights_are_here(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NAPARI_S2CLIP_CACHE", str(tmp_path))
+    panel = ModelPanel()
+    qtbot.addWidget(panel)
+    assert panel.state_label.text() == "Weights are built in."
+    panel.model_box.setCurrentIndex(1)
+    spec = SPECS["vit-b-16"]
+    names = "CLIP ViT-B/16 (OpenAI), DINO ViT-B/8, SAM ViT-B"
+    assert panel.state_label.text().startswith(f"Weights missing: {names}.")
+    for part in spec.parts:
+        (tmp_path / part.folder).mkdir(parents=True)
+        (tmp_path / part.folder / part.filename).touch()
+    panel.refresh()
+    assert panel.state_label.text() == "Weights are on this computer."
 
 
 def test_devices_are_looked_for_when_the_list_opens(

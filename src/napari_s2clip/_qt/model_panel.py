@@ -6,9 +6,10 @@ import logging
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from ..models.specs import SPECS
+from ..models.weights import missing_parts
 
 __all__ = ["ModelPanel"]
 
@@ -44,21 +45,24 @@ class ModelPanel(QWidget):
                 spec.description,
                 Qt.ItemDataRole.ToolTipRole,
             )
-        self.model_box.currentIndexChanged.connect(self._explain)
+        self.model_box.currentIndexChanged.connect(self.refresh)
         self.device_box = _LazyCombo()
         self.device_box.addItem("auto", "auto")
         self.device_box.setToolTip("auto takes a GPU if there is one, else the CPU.")
         self.device_box.opening.connect(self._look_for_devices)
+        self.state_label = QLabel()
+        self.state_label.setWordWrap(True)
         self._looking = False
         self._found = False
         for box in (self.model_box, self.device_box):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._explain()
+        self.refresh()
 
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         layout.addRow("&Model", self.model_box)
+        layout.addRow("", self.state_label)
         layout.addRow("&Device", self.device_box)
 
     @property
@@ -71,8 +75,19 @@ class ModelPanel(QWidget):
         """Name of the chosen device, or ``"auto"``."""
         return str(self.device_box.currentData() or "auto")
 
-    def _explain(self) -> None:
-        self.model_box.setToolTip(SPECS[self.model].description)
+    def refresh(self) -> None:
+        """Say what the chosen models are, and whether their weights are here."""
+        spec = SPECS[self.model]
+        self.model_box.setToolTip(spec.description)
+        missing = missing_parts(spec)
+        names = ", ".join(part.title for part in missing)
+        if missing:
+            state = f"Weights missing: {names}. Run tells where to get them."
+        elif spec.built_in:
+            state = "Weights are built in."
+        else:
+            state = "Weights are on this computer."
+        self.state_label.setText(state)
 
     def _look_for_devices(self) -> None:
         if self._looking or self._found:

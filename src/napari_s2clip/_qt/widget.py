@@ -127,6 +127,7 @@ class S2CLIPWidget(QWidget):
     def _on_returned(self, outcome: Segmentation | Failure | None) -> None:
         cancelled = self._cancel is not None and self._cancel.cancelled
         run_on, self._run_on, self._cancel = self._run_on, None, None
+        self.models.refresh()
         if cancelled or outcome is None or run_on is None:
             self.run.show_idle("Cancelled; nothing was changed.")
         elif isinstance(outcome, Failure):

@@ -15,7 +15,7 @@ from .errors import WeightsNotFound
 if TYPE_CHECKING:
     from .specs import ModelSpec, Part, PartName
 
-__all__ = ["cache_folder", "locate", "locate_all", "sha256"]
+__all__ = ["cache_folder", "locate", "locate_all", "missing_parts", "sha256"]
 
 _BUILT_IN = Path(__file__).resolve().parent.parent / "demo" / "weights"
 
@@ -60,6 +60,17 @@ def locate(part: Part, given: Path | str | None = None) -> Path:
         f"into {folder}, or point to a copy with weights={{{part.role!r}: PATH}} "
         f"(command line: --weights {part.role}=PATH)."
     )
+
+
+def missing_parts(spec: ModelSpec) -> tuple[Part, ...]:
+    """The parts of a specification whose weight files are not on this computer."""
+    missing = []
+    for part in spec.parts:
+        try:
+            locate(part)
+        except WeightsNotFound:
+            missing.append(part)
+    return tuple(missing)
 
 
 def locate_all(
