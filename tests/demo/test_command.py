@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -58,3 +59,10 @@ def test_a_window_needs_a_display(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize("wrong", [["--scenes", "0"], ["--size", "x"], ["--nothing"]])
 def test_wrong_options_end_with_2(wrong):
     assert main(["demo", *wrong]) == 2
+
+
+def test_figures_alone_are_printed_for_other_programs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main([*SMALL, "--json", "-", "--out", str(tmp_path)]) == 0
+    assert "refined" in json.loads(capsys.readouterr().out)["miou"]

@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     parser.add_argument("--out", type=Path, help="folder for maps and pictures")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="file for the figures; - prints them instead of the table",
+    )
     parser.add_argument(
         "--window", type=Path, help="open a napari window and save its picture here"
     )
@@ -87,17 +91,19 @@ def run(options: argparse.Namespace) -> int:
                 overwrite=True,
             )
     figures = found.figures()
-    print(_table(figures))
-    if options.json is not None:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    written = json.dumps(figures, indent=2)
+    print(written if options.json == "-" else _table(figures))
+    if options.json not in (None, "-"):
+        path = Path(options.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written + "\n", encoding="utf-8")
     if options.out is not None:
-        print(f"maps and pictures: {options.out}")
+        print(f"maps and pictures: {options.out}", file=sys.stderr)
     if options.window is not None and first is not None:
         from .._qt.picture import save_window
 
         save_window(first.scene.image, first.result, options.window)
-        print(f"window: {options.window}")
+        print(f"window: {options.window}", file=sys.stderr)
     return 0
 
 
