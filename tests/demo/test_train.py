@@ -10,7 +10,14 @@ from safetensors.torch import load_file
 from napari_s2clip.demo.architectures import build_clip, build_dino, build_sam
 from napari_s2clip.demo.scenes import Scene
 from napari_s2clip.demo.train import clip, dino, sam
-from napari_s2clip.demo.train.common import Crop, crop_scene, random_scene
+from napari_s2clip.demo.train.common import (
+    WHITENING,
+    Crop,
+    crop_scene,
+    plain_scene,
+    random_scene,
+    whiten,
+)
 from napari_s2clip.demo.train.export import known_tokens, save_clip
 from napari_s2clip.demo.vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
 
@@ -81,6 +88,42 @@ def test_aimed_crops_show_an_object_or_its_colour():
     inside = [crop for crop in crops if "grass" not in (*crop.names, *crop.unsure)]
     assert inside
     assert len(inside) < len(crops)
+
+
+def test_a_plain_scene_shows_one_whole_object_and_names_no_ground():
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        scene = plain_scene(96, rng)
+        crop = crop_scene(scene, 32, rng, aimed=1, aim=(1.1, 1.9))
+        assert len(crop.names) == 1
+        assert crop.names[0] in SEEN_OBJECTS
+        ground = scene.labels == 0
+        assert np.array_equal(ground, scene.instances == 0)
+        assert scene.image[ground].std(0).max() < 10
+
+
+def test_whitening_makes_strong_and_weak_directions_alike():
+    stem = torch.nn.Conv2d(3, 24, 2, stride=2, bias=False)
+    torch.manual_seed(0)
+    # All pixels of a patch share one strong value; what sets them apart is weak.
+    shared = 5 * torch.randn(64, 1, 8, 8).repeat_interleave(2, 2).repeat_interleave(
+        2, 3
+    )
+    pixels = shared + torch.randn(64, 3, 16, 16)
+    whiten(stem, pixels)
+    out = stem(pixels).permute(1, 0, 2, 3).flatten(1).detach()
+    variance = torch.linalg.eigvalsh(out.cov())[-12:]
+    assert variance.min() > 1 / (1 + 2 * WHITENING)
+    assert variance.max() < 1.001
+
+
+def test_cross_entropy_weighs_small_masks_by_their_area():
+    logits = torch.zeros(2, 1, 32, 32)
+    target = torch.zeros(2, 1, 32, 32)
+    target[0, 0, :16] = 1  # half of the image: a mean over its 1024 pixels
+    target[1, 0, :8, :10] = 1  # 80 pixels: the sum is divided by 320
+    expected = np.log(2) * (1024 / 1024 + 1024 / 320) / 2
+    assert sam._cross_entropy(logits, target) == pytest.approx(expected)
 
 
 def test_truth_table_of_captions():

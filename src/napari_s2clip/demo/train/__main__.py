@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("model", choices=("clip", "dino", "sam"))
     parser.add_argument("--out", type=Path, default=Path("build/demo-weights"))
     parser.add_argument("--steps", type=int, help="instead of the recipe's")
+    parser.add_argument("--learning-rate", type=float, help="instead of the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=Path, help="folder of weights to go on from")
     parser.add_argument("--threads", type=int, help="CPU threads")
@@ -28,6 +29,8 @@ def main() -> None:
     recipe = replace(recipe_module.RECIPE, seed=options.seed)
     if options.steps:
         recipe = replace(recipe, steps=options.steps)
+    if options.learning_rate:
+        recipe = replace(recipe, learning_rate=options.learning_rate)
     recipe_module.train(options.out, recipe, options.start)
 
 

@@ -22,28 +22,39 @@ from ..architectures import CLIP_CONFIG, build_clip
 from ..scenes import DIFFICULTIES
 from ..vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
 from .common import (
+    AIM,
     Crop,
     Recipe,
     batch_tensor,
     crop_scene,
     fit,
+    log,
+    plain_scene,
     random_scene,
     start_from,
+    whiten,
 )
 
 __all__ = ["RECIPE", "train"]
 
-RECIPE = Recipe(steps=1900, batch=128, learning_rate=1.2e-3, weight_decay=0.05)
+RECIPE = Recipe(steps=6500, batch=64, learning_rate=1e-3, weight_decay=0.05)
 
 SCENE_SIZE = 160
 CROPS_PER_SCENE = 4
 SIDE, LAST_SIDE, LAST_PART = 64, 96, 0.1
 """Crop side in pixels, and the one of the last part of the training."""
-EASY_PART = 0.3
-"""Share of the training, at its start, that sees easy scenes only: shapes are learnt
-much later than colours, and hardly at all from crowded pictures."""
+FIRST_PART, EASY_PART = 0.22, 0.35
+"""Where two lessons end. The first shows single objects on one colour and asks for the
+shape alone; the second shows whole objects of easy scenes. Shapes are learnt much later
+than colours, and hardly at all beside them or from crowded pictures."""
 SHARE, AIMED = (0.25, 0.8), 0.75
 """Crop side as a fraction of the scene; how often a crop is put around an object."""
+WORD_STEPS = 150
+"""Of the text tower alone, before the first lesson."""
+FIRST_SIZE, FIRST_AIM = 96, (1.1, 1.9)
+"""Scene side in pixels and closeness of crops in the first lesson."""
+EASY_AIMED, EASY_AIM = 0.9, (1.0, 2.2)
+"""How often a crop is put around an object, and how close, in the second."""
 
 
 WORDS: tuple[str, ...] = (*SEEN_OBJECTS, *TEXTURES, *COLOURS, *SHAPES)
@@ -58,6 +69,8 @@ def _groups() -> tuple[slice, ...]:
 GROUPS = _groups()
 """Objects, textures, colours and shapes among the captions: words of one kind compete
 among themselves too, or the easy kind (colour) would be all that is learnt."""
+WEIGHTS = (2.0, 1.0, 1.0, 2.0)
+"""Of the groups: shapes are the hardest to learn."""
 
 
 def _true_of(caption: str, names: tuple[str, ...]) -> bool:
@@ -93,6 +106,29 @@ def _captions(
     return texts, truth, possible & ~truth
 
 
+def _crops(rng: np.random.Generator, part: float, count: int) -> list[Crop]:
+    """Crops as they are shown when ``part`` (0 to 1) of the training is over."""
+    if part < FIRST_PART:
+        drawn = (plain_scene(FIRST_SIZE, rng) for _ in range(count // 2))
+        return [
+            crop_scene(scene, SIDE, rng, aimed=1, aim=FIRST_AIM)
+            for scene in drawn
+            for _ in range(2)
+        ]
+    easy = part < EASY_PART
+    levels = ("easy",) if easy else tuple(DIFFICULTIES)
+    aimed, aim = (EASY_AIMED, EASY_AIM) if easy else (AIMED, AIM)
+    side = LAST_SIDE if part >= 1 - LAST_PART else SIDE
+    drawn = (
+        random_scene(SCENE_SIZE, rng, levels) for _ in range(count // CROPS_PER_SCENE)
+    )
+    return [
+        crop_scene(scene, side, rng, SHARE, aimed, aim)
+        for scene in drawn
+        for _ in range(CROPS_PER_SCENE)
+    ]
+
+
 def _contrast(logits: Tensor, truth: Tensor, unsure: Tensor, axis: int) -> Tensor:
     """Cross-entropy of each true pair against the false ones along ``axis``.
 
@@ -116,6 +152,15 @@ def _crowding(text: Tensor, limit: float = 0.7) -> Tensor:
     return excess.square().sum() / len(text)
 
 
+def _spread(views: Tensor) -> Tensor:
+    """Contrast (2, P, d) unit vectors of captions: two templates of a word are alike.
+
+    InfoNCE (van den Oord et al. 2018, Eq. 4) at a temperature of 0.1.
+    """
+    cosine = views[0] @ views[1].T * 10
+    return F.cross_entropy(cosine, torch.arange(len(cosine)))
+
+
 def _accuracy(logits: Tensor, truth: Tensor) -> dict[str, float]:
     """Share of crops whose best word of a kind is true, where one is."""
     figures = {}
@@ -123,9 +168,39 @@ def _accuracy(logits: Tensor, truth: Tensor) -> dict[str, float]:
         ("object", "texture", "colour", "shape"), GROUPS, strict=True
     ):
         has = truth[:, part].any(1)
+        if not has.any():
+            continue
         hit = truth[:, part].gather(1, logits[:, part].argmax(1, keepdim=True))
         figures[name] = float(hit[has].float().mean())
     return figures
+
+
+def _tell_words_apart(
+    model: torch.nn.Module,
+    words: Callable[[list[str]], Tensor],
+    rng: np.random.Generator,
+) -> None:
+    """Train the text tower alone until words differ and templates do not.
+
+    Images that follow captions which are still moving stay at chance; in the first
+    lesson the captions therefore stand still, and must differ before.
+    """
+    from open_clip import OPENAI_IMAGENET_TEMPLATES
+
+    tower = [p for n, p in model.named_parameters() if not n.startswith("visual.")]
+    optimiser = torch.optim.AdamW(tower, lr=1e-3, weight_decay=0.05)
+    single = [w for part in GROUPS[1:] for w in WORDS[part]]
+    for _ in range(WORD_STEPS):
+        templates = rng.integers(0, len(OPENAI_IMAGENET_TEMPLATES), 2 * len(single))
+        texts = [
+            OPENAI_IMAGENET_TEMPLATES[t](w)
+            for t, w in zip(templates, single * 2, strict=True)
+        ]
+        loss = _spread(words(texts).view(2, len(single), -1))
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    log.info("words told apart: loss %.3f", float(loss.detach()))
 
 
 def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None:
@@ -145,57 +220,66 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     parameters = [p for p in model.parameters() if p is not model.logit_scale]
     grid = CLIP_CONFIG["vision_cfg"]["image_size"] // 8
 
-    def encode(pixels: Tensor) -> Tensor:
+    def encode(pixels: Tensor, rng: np.random.Generator | None) -> Tensor:
+        # A crop lies anywhere in the grid: patches keep the distances of whole windows.
         side = pixels.shape[-1] // 8
+        top = left = (grid - side) // 2
+        if rng is not None:
+            top, left = rng.integers(0, grid - side + 1, 2)
         embedding = model.visual.positional_embedding
-        patches = embedding[1:].T.reshape(1, -1, grid, grid)
-        if side != grid:
-            patches = F.interpolate(
-                patches, (side, side), mode="bicubic", align_corners=False
-            )
-        resized = torch.cat([embedding[:1], patches.flatten(2)[0].T])
+        table = embedding[1:].view(grid, grid, -1)[top : top + side, left : left + side]
+        placed = torch.cat([embedding[:1], table.flatten(0, 1)])
         vectors: Tensor = torch.func.functional_call(
-            model.visual, {"positional_embedding": resized}, (pixels,)
+            model.visual, {"positional_embedding": placed}, (pixels,)
         )
         return vectors
+
+    def batch(rng: np.random.Generator, step: int) -> tuple[list[Crop], Tensor]:
+        crops = _crops(rng, step / recipe.steps, recipe.batch)
+        return crops, batch_tensor(
+            [c.image for c in crops], OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+        )
+
+    def words(texts: list[str]) -> Tensor:
+        return F.normalize(model.encode_text(tokenizer(texts)).float(), dim=-1)
+
+    if start is None:
+        _tell_words_apart(model, words, np.random.default_rng(recipe.seed))
+        sample = [
+            batch(np.random.default_rng((recipe.seed, i)), recipe.steps // 2)[1]
+            for i in range(4)
+        ]
+        whiten(model.visual.conv1, torch.cat(sample))
 
     def step_loss(
         rng: np.random.Generator, step: int
     ) -> tuple[Tensor, dict[str, float]]:
-        late = step >= (1 - LAST_PART) * recipe.steps
-        side = LAST_SIDE if late else SIDE
-        levels = ("easy",) if step < EASY_PART * recipe.steps else tuple(DIFFICULTIES)
-        crops = [
-            crop_scene(scene, side, rng, SHARE, AIMED)
-            for scene in (
-                random_scene(SCENE_SIZE, rng, levels)
-                for _ in range(recipe.batch // CROPS_PER_SCENE)
-            )
-            for _ in range(CROPS_PER_SCENE)
-        ]
-        pixels = batch_tensor(
-            [c.image for c in crops], OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-        )
+        first = step < FIRST_PART * recipe.steps
+        crops, pixels = batch(rng, step)
         texts, truth, unsure = _captions(crops, rng)
         # Plain attention is a third faster than the fused kernel for so few tokens.
         with (
             torch.autocast("cpu", dtype=torch.bfloat16),
             sdpa_kernel(SDPBackend.MATH),
         ):
-            image = encode(pixels)
-            text = model.encode_text(tokenizer(texts))
-        words = F.normalize(text.float(), dim=-1)
-        cosine = F.normalize(image.float(), dim=-1) @ words.T
+            image = encode(pixels, None if first else rng)
+            with torch.set_grad_enabled(not first):
+                text = words(texts)
+        cosine = F.normalize(image.float(), dim=-1) @ text.T
         logits = scale.exp().clamp(max=60) * cosine
-        loss = sum(
-            (
-                _contrast(logits[:, part], truth[:, part], unsure[:, part], 1)
-                for part in GROUPS
-            ),
-            start=_contrast(logits, truth, unsure, 1)
-            + _contrast(logits, truth, unsure, 0)
-            + 5 * _crowding(words[: len(WORDS)]),
-        )
+        groups = [
+            _contrast(logits[:, part], truth[:, part], unsure[:, part], 1)
+            for part in GROUPS
+        ]
+        if first:
+            loss = groups[-1]
+        else:
+            loss = (
+                sum(w * group for w, group in zip(WEIGHTS, groups, strict=True))
+                + _contrast(logits, truth, unsure, 1)
+                + _contrast(logits, truth, unsure, 0)
+                + 5 * _crowding(text[: len(WORDS)])
+            )
         return loss, _accuracy(logits.detach(), truth)
 
     def checkpoint(folder: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,13 +19,17 @@ from ..scenes import DIFFICULTIES, Scene, draw_scene
 from ..vocabulary import SEEN_OBJECTS, TEXTURES
 
 __all__ = [
+    "AIM",
     "Crop",
     "Recipe",
     "batch_tensor",
     "crop_scene",
     "fit",
+    "log",
+    "plain_scene",
     "random_scene",
     "start_from",
+    "whiten",
 ]
 
 log = logging.getLogger("napari_s2clip.demo.train")
@@ -52,6 +57,19 @@ def random_scene(
     return draw_scene(size, rng, difficulty=level, objects=SEEN_OBJECTS)
 
 
+def plain_scene(size: int, rng: np.random.Generator) -> Scene:
+    """Draw one object of a training scene on a ground of one colour of no name."""
+    scene = random_scene(size, rng, ("easy",))
+    # The last object is the one that no other hides.
+    ground = scene.instances != scene.instances.max()
+    paint = rng.uniform(40, 220, 3) + rng.normal(0, 4, (int(ground.sum()), 3))
+    image, labels = scene.image.copy(), scene.labels.copy()
+    instances = scene.instances.copy()
+    image[ground] = np.clip(paint, 0, 255).astype(np.uint8)
+    labels[ground] = instances[ground] = 0
+    return replace(scene, image=image, labels=labels, instances=instances)
+
+
 AIM = (0.3, 2.5)
 """Side of a crop that is put around an object, as a multiple of the object's extent.
 Crops inside an object show its colour and no ground: they teach that the two differ."""
@@ -71,7 +89,11 @@ class Crop:
 
 
 def _window(
-    scene: Scene, rng: np.random.Generator, share: tuple[float, float], aimed: float
+    scene: Scene,
+    rng: np.random.Generator,
+    share: tuple[float, float],
+    aimed: float,
+    aim: tuple[float, float],
 ) -> tuple[int, int, int]:
     """Choose side, top and left of a square crop; ``aimed``: how often at an object."""
     size = scene.labels.shape[0]
@@ -81,7 +103,7 @@ def _window(
     if len(objects) and rng.random() < aimed:
         rows, columns = np.nonzero(scene.instances == rng.choice(objects))
         extent = float(max(np.ptp(rows), np.ptp(columns))) + 1
-        cut = int(np.clip(extent * rng.uniform(*AIM), 0.1 * size, size))
+        cut = int(np.clip(extent * rng.uniform(*aim), 0.1 * size, size))
         spare = abs(cut - extent) / 2
         middle = np.array([rows.min() + rows.max(), columns.min() + columns.max()]) / 2
         middle += rng.uniform(-spare, spare, 2)
@@ -95,15 +117,18 @@ def crop_scene(
     rng: np.random.Generator,
     share: tuple[float, float] = (0.3, 1.0),
     aimed: float = 0.0,
+    aim: tuple[float, float] = AIM,
 ) -> Crop:
     """Cut a random square crop, resized to ``side`` px.
 
-    ``share`` bounds the crop's side as a fraction of the scene's. A texture is seen
+    ``share`` bounds the crop's side as a fraction of the scene's; a part ``aimed`` of
+    the crops is put around an object and has a side of ``aim`` times its extent. A
+    texture is seen
     when it covers a tenth of the crop, and unsure above a hundredth; an object is seen
     when it covers 2 % of the crop and the crop holds half of
     what the scene shows of it, and unsure when less.
     """
-    cut, top, left = _window(scene, rng, share, aimed)
+    cut, top, left = _window(scene, rng, share, aimed, aim)
     window = np.s_[top : top + cut, left : left + cut]
     classes = len(scene.names) + 1
     whole = np.bincount(scene.labels.ravel(), minlength=classes)[1:]
@@ -139,6 +164,29 @@ def batch_tensor(
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
     shift, scale = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
     return ((batch - shift) / scale).contiguous()
+
+
+WHITENING = 0.02
+"""Added to the variances of patches, in squared units of the normalised pixel."""
+
+
+def whiten(stem: torch.nn.Conv2d, pixels: Tensor) -> None:
+    """Start a patch embedding as a rotated whitening of patches of ``pixels``.
+
+    A patch is mostly its mean colour; with random filters its edges, a hundredth of the
+    variance, are lost behind it and shapes are learnt late. `WHITENING` keeps the noise
+    down. The rotation spreads the components over all channels.
+    """
+    width, side = stem.out_channels, stem.kernel_size[0]
+    patches = F.unfold(pixels, side, stride=side).transpose(1, 2)
+    patches = patches.reshape(-1, patches.shape[-1])
+    variance, vectors = torch.linalg.eigh(patches.T.cov())
+    strongest = slice(max(0, len(variance) - width), None)
+    scale = (variance[strongest] + WHITENING).rsqrt()
+    white = (vectors[:, strongest] * scale).T
+    rotation = torch.linalg.qr(torch.randn(width, len(white)))[0]
+    with torch.no_grad():
+        stem.weight.copy_((rotation @ white).view_as(stem.weight))
 
 
 def start_from(model: torch.nn.Module, folder: Path | None, file: str) -> None:
