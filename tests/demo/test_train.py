@@ -3,22 +3,24 @@
 from dataclasses import replace
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.functional import normalize
 
 from napari_s2clip.demo.architectures import build_clip, build_dino, build_sam
 from napari_s2clip.demo.scenes import Scene
 from napari_s2clip.demo.train import clip, dino, sam
-from napari_s2clip.demo.train.common import (
+from napari_s2clip.demo.train.crops import Crop, crop_scene, plain_scene, random_scene
+from napari_s2clip.demo.train.export import known_tokens, save_clip
+from napari_s2clip.demo.train.fitting import (
     WHITENING,
-    Crop,
-    crop_scene,
-    plain_scene,
-    random_scene,
+    Recipe,
+    _is_hidden,
+    fit,
     whiten,
 )
-from napari_s2clip.demo.train.export import known_tokens, save_clip
 from napari_s2clip.demo.vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
 
 RECIPES = {"clip": (clip, 16), "dino": (dino, 12), "sam": (sam, 2)}
@@ -26,8 +28,9 @@ BUILD = {"clip": build_clip, "dino": build_dino, "sam": build_sam}
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_repeats_from_its_seed(name, tmp_path):
+def test_a_recipe_repeats_from_its_seed(name, tmp_path, monkeypatch):
     module, batch = RECIPES[name]
+    monkeypatch.setattr(clip, "WORD_STEPS", 3)
     recipe = replace(module.RECIPE, steps=2, batch=batch)
     states = []
     for run in ("a", "b"):
@@ -90,6 +93,19 @@ def test_aimed_crops_show_an_object_or_its_colour():
     assert len(inside) < len(crops)
 
 
+def test_a_crop_filled_by_a_part_of_an_object_stands_for_it():
+    rng = np.random.default_rng(0)
+    scene = flat_scene(red_circle=np.s_[:, :60])
+    kinds = set()
+    for _ in range(60):
+        crop = crop_scene(scene, 32, rng, (0.3, 0.5))
+        kinds.add(("red circle" in crop.unsure, bool(crop.parts)))
+        assert set(crop.parts) <= set(crop.unsure)
+        assert "grass" not in crop.parts
+    # Part of it fills the crop, or is in a corner, or is not there.
+    assert kinds == {(True, True), (True, False), (False, False)}
+
+
 def test_a_plain_scene_shows_one_whole_object_and_names_no_ground():
     rng = np.random.default_rng(1)
     for _ in range(10):
@@ -132,6 +148,7 @@ def test_truth_table_of_captions():
     crops = [
         Crop(image, ("red circle", "grass"), ("blue star",)),
         Crop(image, ("sand",), ("red star",), ("red",)),
+        Crop(image, (), ("blue ring",), ("blue",), ("blue ring",)),
     ]
     texts, truth, unsure = clip._captions(crops, rng)
     assert len(texts) == truth.shape[1] == unsure.shape[1]
@@ -142,10 +159,19 @@ def test_truth_table_of_captions():
             [w for w, t in zip(clip.WORDS, row, strict=True) if t] for row in single
         ]
 
-    assert words(truth) == [["red circle", "grass", "red", "circle"], ["sand", "red"]]
-    assert words(unsure) == [["blue star", "blue", "star"], ["red star", "star"]]
+    assert words(truth) == [
+        ["red circle", "grass", "red", "circle"],
+        ["sand", "red"],
+        ["blue ring", "blue"],
+    ]
+    # Of an object that fills the crop the shape is not known.
+    assert words(unsure) == [
+        ["blue star", "blue", "star"],
+        ["red star", "star"],
+        ["ring"],
+    ]
     # The composite caption of the first crop names both of its things.
-    assert truth[:, -1].tolist() == [True, False]
+    assert truth[:, -1].tolist() == [True, False, False]
 
 
 def test_the_groups_of_captions_are_of_one_kind():
@@ -167,6 +193,81 @@ def test_crowding_by_hand():
     text = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
     # Cosines 0.8, 0 and 0.6: one pair exceeds 0.7 by 0.1, counted both ways.
     assert clip._crowding(text).item() == pytest.approx(2 * 0.01 / 3, rel=1e-4)
+
+
+def test_words_are_told_apart_and_add_up(monkeypatch):
+    monkeypatch.setattr(clip, "WORD_STEPS", 60)
+    torch.manual_seed(0)
+    model = build_clip()
+    tokenizer = open_clip.SimpleTokenizer(context_length=24)
+
+    def words(texts):
+        return normalize(model.encode_text(tokenizer(texts)), dim=-1)
+
+    image_tower = {k: v.clone() for k, v in model.visual.state_dict().items()}
+    clip._learn_words(model, words, np.random.default_rng(0))
+    with torch.no_grad():
+        red, circle, grass, both = words(["red", "circle", "grass", "red circle"])
+    assert abs(red @ circle) < 0.5
+    assert abs(red @ grass) < 0.5
+    assert both @ red > 0.5
+    assert both @ circle > 0.5
+    assert both @ grass < 0.4
+    for key, value in model.visual.state_dict().items():
+        assert torch.equal(value, image_tower[key]), key
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_muon_takes_the_matrices_between_layers_and_nothing_else(name):
+    hidden = {n for n, p in BUILD[name]().named_parameters() if _is_hidden(n, p)}
+    assert {n for n in hidden if "mlp" in n and n.endswith("weight")}
+    assert not {n for n in hidden if "norm" in n or "embed" in n or "bias" in n}
+    assert not {n for n in hidden if "rel_pos" in n or "visual.proj" in n}
+
+
+def test_a_part_of_the_parameters_may_move_more_slowly(tmp_path):
+    torch.manual_seed(0)
+    layers = torch.nn.ModuleDict(
+        {
+            "blocks": torch.nn.ModuleList(
+                [torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)]
+            ),
+            "fast": torch.nn.Linear(8, 8),
+            "slow": torch.nn.Linear(8, 8),
+        }
+    )
+    before = {k: v.clone() for k, v in layers.state_dict().items()}
+
+    def loss(rng, step):
+        del rng, step
+        return sum(p.square().sum() for p in layers.parameters()), {}
+
+    fit(
+        "test",
+        Recipe(steps=1, batch=1, learning_rate=1e-2, weight_decay=0, warmup=1),
+        layers.named_parameters(),
+        loss,
+        lambda folder: None,
+        tmp_path,
+        rate=lambda name: 0.1 if name.startswith(("slow", "blocks.1")) else 1.0,
+    )
+    moved = {
+        k: (v - before[k]).square().mean().sqrt()
+        for k, v in layers.state_dict().items()
+    }
+    # AdamW's first step is the learning rate itself for every number.
+    assert moved["fast.weight"] == pytest.approx(1e-2, rel=1e-3)
+    assert moved["slow.weight"] == pytest.approx(1e-3, rel=1e-3)
+    # Muon's is scaled to 0.2 of it, up to its inexact orthogonalisation.
+    assert 0.1e-2 < moved["blocks.0.weight"] < 0.3e-2
+    ratio = moved["blocks.1.weight"] / moved["blocks.0.weight"]
+    assert ratio == pytest.approx(0.1, rel=0.3)
+
+
+def test_training_names_the_torch_it_needs(tmp_path, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(RuntimeError, match=r"torch 2\.9 or newer"):
+        dino.train(tmp_path)
 
 
 def test_words_never_trained_are_zero_in_the_file(tmp_path):

@@ -20,7 +20,7 @@ from .vocabulary import OBJECTS, SEEN_OBJECTS, TEXTURES, UNSEEN_OBJECTS
 
 if TYPE_CHECKING:
     from ..models.load import Models
-    from .train.common import Crop
+    from .train.crops import Crop
 
 __all__ = ["average_precision", "clip_accuracy", "measure", "sam_iou", "vfm_precision"]
 
@@ -36,7 +36,7 @@ def average_precision(scores: NDArray[np.floating], truth: NDArray[np.bool_]) ->
 
 def _pictures(objects: tuple[str, ...], count: int) -> Iterator[tuple[Crop, str]]:
     """Crops of 96 px that show one object, each with the object's name."""
-    from .train.common import crop_scene
+    from .train.crops import crop_scene
 
     rng = np.random.default_rng(SEED)
     for scene in scenes(count, seed=SEED, objects=objects):

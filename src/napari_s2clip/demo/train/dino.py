@@ -19,15 +19,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..architectures import DINO_CONFIG, build_dino
-from .common import (
-    Recipe,
-    Uint8Image,
-    batch_tensor,
-    crop_scene,
-    fit,
-    random_scene,
-    start_from,
-)
+from .crops import Uint8Image, batch_tensor, crop_scene, random_scene
+from .fitting import Recipe, fit, start_from
 
 __all__ = ["RECIPE", "train"]
 
@@ -160,7 +153,7 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     fit(
         "dino",
         recipe,
-        list(student.parameters()),
+        student.named_parameters(),
         step_loss,
         checkpoint,
         out,

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from ..._opencv import cv2
 from ..architectures import SAM_CONFIG, build_sam
-from .common import Recipe, fit, random_scene, start_from, whiten
+from .crops import random_scene
+from .fitting import Recipe, fit, start_from, whiten
 
 if TYPE_CHECKING:
     from segment_anything.modeling import Sam
@@ -207,4 +208,4 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     def checkpoint(folder: Path) -> None:
         save_model(model, folder / "sam.safetensors")
 
-    fit("sam", recipe, list(model.parameters()), step_loss, checkpoint, out)
+    fit("sam", recipe, model.named_parameters(), step_loss, checkpoint, out)
