@@ -18,6 +18,20 @@ def test_reports_reach_the_callback():
     ]
 
 
+@pytest.mark.parametrize(
+    ("stage", "done", "total", "overall"),
+    [
+        ("load", 0, 1, 0.0),
+        ("load", 1, 1, 0.2),
+        ("encode", 1, 4, 0.25),
+        ("encode", 0, 0, 0.2),  # nothing to do, nothing to divide by
+        ("refine", 3, 2, 1.0),
+    ],
+)
+def test_overall_counts_every_stage_the_same(stage, done, total, overall):
+    assert Progress(stage, done, total).overall == pytest.approx(overall)
+
+
 def test_without_listeners_nothing_happens():
     Reporter()("load", 1, 1)
 

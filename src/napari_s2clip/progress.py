@@ -36,6 +36,12 @@ class Progress:
     total: int
     message: str = ""
 
+    @property
+    def overall(self) -> float:
+        """How much of the whole run is over, 0 to 1; every stage counts the same."""
+        share = min(1.0, self.done / self.total) if self.total else 0.0
+        return (STAGES.index(self.stage) + share) / len(STAGES)
+
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils import progress
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtWidgets import QScrollArea
 
@@ -58,7 +59,7 @@ def test_run_adds_three_layers(
         ("segment", ("cat", "dog"), ("sky", "road")),
     ]
     assert widget.run.button.text() == "Run"
-    assert widget.run.status.text() == "photo: 2 regions of 2 classes in 0.8 s."
+    assert widget.run.status.text() == "photo: 2 regions of 2 classes in 0.8 s on CPU."
 
 
 def test_second_run_reuses_models_and_features(
@@ -148,6 +149,35 @@ def test_image_may_be_removed_in_a_run(
     finish(widget)
     assert names(viewer) == NEW
     assert "The image was removed during the run" in widget.run.status.text()
+
+
+def test_napari_s_activity_dock_follows_the_run(
+    viewer: Any, widget: Any, models: Any, finish: Any, qtbot: Any
+) -> None:
+    bars: set[Any] = progress._all_instances
+    before = set(bars)
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    (bar,) = bars - before
+    assert bar.desc.startswith("S2CLIP: photo")
+    qtbot.waitUntil(lambda: bar.n == 30)  # half of the second of five stages
+    models.go.set()
+    finish(widget)
+    assert not bars - before
+
+
+@pytest.mark.parametrize("leave", ["cancel", "close"])
+def test_no_bar_is_left_in_the_activity_dock(
+    widget: Any, models: Any, finish: Any, qtbot: Any, leave: str
+) -> None:
+    before = set(progress._all_instances)
+    models.hold = True
+    widget.start()
+    qtbot.waitUntil(models.waiting.is_set)
+    getattr(widget, leave)()
+    finish(widget)
+    assert progress._all_instances <= before
 
 
 def test_a_run_that_napari_stops_leaves_the_widget_usable(

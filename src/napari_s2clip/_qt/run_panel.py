@@ -62,11 +62,11 @@ class RunPanel(QWidget):
 
     def show_progress(self, progress: Progress) -> None:
         """A run has come further."""
-        stage = STAGES.index(progress.stage)
-        share = min(1.0, progress.done / progress.total) if progress.total else 0.0
+        stage = STAGES.index(progress.stage) + 1
         # Reports may arrive out of order across threads; the bar never goes back.
-        self.bar.setValue(max(self.bar.value(), round(100 * (stage + share))))
-        self.bar.setFormat(f"{stage + 1}/{len(STAGES)} {_TITLES[progress.stage]}")
+        done = round(self.bar.maximum() * progress.overall)
+        self.bar.setValue(max(self.bar.value(), done))
+        self.bar.setFormat(f"{stage}/{len(STAGES)} {_TITLES[progress.stage]}")
         if progress.message:
             self.status.setText(progress.message)
 

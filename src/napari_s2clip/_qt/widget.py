@@ -17,6 +17,7 @@ from ..layers import add_segmentation, class_names
 from ..plane import take_plane
 from ..progress import CancelToken, Progress
 from ..results import Segmentation
+from .activity import Activity
 from .class_panel import ClassPanel
 from .layer_combo import ImageCombo
 from .model_panel import ModelPanel
@@ -53,6 +54,7 @@ class S2CLIPWidget(QWidget):
         self.classes = ClassPanel()
         self.models = ModelPanel()
         self.run = RunPanel()
+        self._activity = Activity()
         self._lay_out()
 
         self.image.layer_changed.connect(self._on_image)
@@ -101,6 +103,7 @@ class S2CLIPWidget(QWidget):
         self._cancel = CancelToken()
         self._run_on = (layer, plane)
         self.run.show_running("; ".join(plane.notes))
+        self._activity.begin(f"S2CLIP: {layer.name}")
         start_run(
             self._engine,
             Request(plane, classes, self.models.model, self.models.device),
@@ -123,10 +126,12 @@ class S2CLIPWidget(QWidget):
     def _on_progress(self, progress: Progress) -> None:
         if self.run.running:
             self.run.show_progress(progress)
+            self._activity.show(progress)
 
     def _on_returned(self, outcome: Segmentation | Failure | None) -> None:
         cancelled = self._cancel is not None and self._cancel.cancelled
         run_on, self._run_on, self._cancel = self._run_on, None, None
+        self._activity.end()
         self.models.refresh()
         if cancelled or outcome is None or run_on is None:
             self.run.show_idle("Cancelled; nothing was changed.")
@@ -143,13 +148,17 @@ class S2CLIPWidget(QWidget):
     def event(self, event: QEvent) -> bool:  # type: ignore[override]
         """Stop the run when napari takes the widget out of its dock."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            self.cancel()
+            self._leave()
         return super().event(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # type: ignore[override]
         """Stop the run when the widget is closed."""
-        self.cancel()
+        self._leave()
         super().closeEvent(event)
+
+    def _leave(self) -> None:
+        self.cancel()
+        self._activity.end()
 
 
 def _show(failure: Failure) -> None:
@@ -159,12 +168,17 @@ def _show(failure: Failure) -> None:
         notification_manager.dispatch(ErrorNotification(failure.surprise))
 
 
+def _device(result: Segmentation) -> str:
+    """The device as people write it: ``cuda:0`` is ``CUDA``."""
+    return str(result.provenance["device"]).split(":")[0].upper()
+
+
 def _summary(result: Segmentation, name: str, gone: bool) -> str:
     regions = len(result.region_table)
     seconds = sum(result.seconds.values())
     head = (
         f"{name}: {regions} region{'' if regions == 1 else 's'} of "
-        f"{len(result.classes)} classes in {seconds:.1f} s."
+        f"{len(result.classes)} classes in {seconds:.1f} s on {_device(result)}."
     )
     notes = list(result.provenance["input_notes"])
     if gone:
