@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from napari_s2clip import ClassSet, Segmentation
 from napari_s2clip.image import RGBImage, to_rgb
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+# No test depends on a clock.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def stripes(shape: tuple[int, int], count: int) -> NDArray[np.uint16]:

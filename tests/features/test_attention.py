@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from napari_s2clip.features.attention import (
     cosine_similarity,
-    proxy_attention,
     self_self_attention,
     similarity_attention,
     smooth,
     softmax_positive,
 )
+from napari_s2clip.features.proxy import proxy_attention
 
 
 def test_softmax_positive_drops_negative_scores():
@@ -29,29 +29,6 @@ def test_cosine_similarity_by_hand():
     tokens = torch.tensor([[[3.0, 4.0], [4.0, 3.0], [-3.0, -4.0]]])
     expected = torch.tensor([[1, 0.96, -1], [0.96, 1, -0.96], [-1, -0.96, 1]])
     assert torch.allclose(cosine_similarity(tokens)[0], expected, atol=1e-6)
-
-
-def test_proxy_attention_by_hand():
-    # Two directions: S = [[1, 1, 0], [1, 1, 0], [0, 0, 1]], mean S = 5/9.
-    tokens = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [0.0, 5.0]]])
-    expected = torch.tensor([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
-    assert torch.allclose(proxy_attention(tokens)[0], expected, atol=1e-6)
-
-
-def test_proxy_attention_scores_follow_beta_and_gamma():
-    tokens = torch.tensor([[[1.0, 0.0], [0.8, 0.6]]])
-    mean = (2 + 2 * 0.8) / 4
-    z = 2.0 * (torch.tensor([1.0, 0.8]) - 0.5 * mean)
-    expected = z.softmax(0)
-    assert torch.allclose(proxy_attention(tokens, 0.5, 2.0)[0, 0], expected, atol=1e-6)
-
-
-def test_proxy_attention_of_a_window_does_not_depend_on_its_neighbours():
-    torch.manual_seed(0)
-    windows = torch.randn(4, 9, 5)
-    together = proxy_attention(windows)
-    alone = torch.cat([proxy_attention(w[None]) for w in windows])
-    assert torch.allclose(together, alone, atol=1e-6)
 
 
 @pytest.mark.parametrize(

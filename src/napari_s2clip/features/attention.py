@@ -11,7 +11,6 @@ from torch import Tensor
 
 __all__ = [
     "cosine_similarity",
-    "proxy_attention",
     "self_self_attention",
     "similarity_attention",
     "smooth",
@@ -59,28 +58,6 @@ def similarity_attention(similarity: Tensor, sharpness: float = 3.0) -> Tensor:
     """softmax₊(γ (S − mean S)) with the mean of each window (Bai et al., SC-CLIP)."""
     centred = similarity - similarity.mean((-1, -2), keepdim=True)
     return softmax_positive(sharpness * centred)
-
-
-def proxy_attention(tokens: Tensor, beta: float = 1.2, gamma: float = 3.0) -> Tensor:
-    """Attention of a vision model's tokens, to be lent to CLIP (Lan et al., ProxyCLIP).
-
-    D = l2norm(tokens), S = D Dᵀ, A = softmax₊(γ (S − β mean S)). The mean is that of
-    each window, never of the batch, so that a window's result does not depend on its
-    neighbours.
-
-    Parameters
-    ----------
-    tokens : Tensor, (B, N, d)
-    beta, gamma : float
-
-    Returns
-    -------
-    Tensor, (B, N, N)
-        Rows sum to 1.
-    """
-    similarity = cosine_similarity(tokens)
-    mean = similarity.mean((-1, -2), keepdim=True)
-    return softmax_positive(gamma * (similarity - beta * mean))
 
 
 def smooth(tokens: Tensor, similarity: Tensor, threshold: float) -> Tensor:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from .attention import (
     cosine_similarity,
-    proxy_attention,
     self_self_attention,
     similarity_attention,
     smooth,
 )
 from .levels import choose_levels, choose_mid_layer
 from .outliers import find_outliers, repair
+from .proxy import aggregate
 
 if TYPE_CHECKING:
     from ..models.clip import ClipModel, HiddenStates
@@ -87,20 +87,19 @@ def s2clip_features(
         branches = [(c, repair(u, outliers, hidden.grid)) for c, u in branches]
     similarity = cosine_similarity(middle)
     shared = similarity_attention(similarity)[:, None]
-    proxy = None
-    if vfm_tokens is not None:
-        proxy = proxy_attention(
-            vfm_tokens.flatten(1, 2), settings.proxy_beta, settings.proxy_gamma
-        )
-
     summed: Tensor | float = 0.0
     for cls_token, tokens in branches:
         u = smooth(tokens, similarity, settings.smoothing_threshold)
         q, k, v = clip.last.qkv(u)
         attention = (self_self_attention(q, k, clip.last.scale) + shared) / 2
         values = (attention @ v).transpose(1, 2).flatten(2)
-        if proxy is not None and vfm_tokens is not None:
-            values = proxy @ _resample(values, hidden.grid, vfm_tokens.shape[1:3])
+        if vfm_tokens is not None:
+            values = aggregate(
+                vfm_tokens.flatten(1, 2),
+                _resample(values, hidden.grid, vfm_tokens.shape[1:3]),
+                settings.proxy_beta,
+                settings.proxy_gamma,
+            )
         summed = summed + clip.last.out(values) + settings.cls_weight * cls_token
     grid = hidden.grid if vfm_tokens is None else vfm_tokens.shape[1:3]
     assert isinstance(summed, Tensor)

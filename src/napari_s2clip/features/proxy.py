@@ -1,0 +1,78 @@
+"""Attention of a vision model's tokens, lent to CLIP (Lan et al., ProxyCLIP).
+
+D = l2norm(tokens), S = D Dᵀ, A = softmax₊(γ (S − β mean S)). The mean is that of each
+window, never of the batch, so that a window's result does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attention import softmax_positive
+
+__all__ = ["MAX_SCORES", "aggregate", "proxy_attention"]
+
+MAX_SCORES = 2**22
+"""Attention scores that `aggregate` holds at once (16 MiB of float32)."""
+
+
+def proxy_attention(
+    tokens: Tensor,
+    beta: float = 1.2,
+    gamma: float = 3.0,
+    rows: slice = slice(None),
+) -> Tensor:
+    """Rows of A = softmax₊(γ (S − β mean S)).
+
+    Parameters
+    ----------
+    tokens : Tensor, (B, N, d)
+    beta, gamma : float
+    rows : slice
+        Tokens whose rows are wanted; R of them.
+
+    Returns
+    -------
+    Tensor, (B, R, N)
+        Rows sum to 1.
+    """
+    unit = F.normalize(tokens, dim=-1)
+    # The mean of all N² cosines is the squared length of the mean vector.
+    mean = unit.mean(1).square().sum(-1)[:, None, None]
+    similarity = unit[:, rows] @ unit.transpose(-1, -2)
+    return softmax_positive(gamma * (similarity - beta * mean))
+
+
+def aggregate(
+    tokens: Tensor,
+    values: Tensor,
+    beta: float = 1.2,
+    gamma: float = 3.0,
+    *,
+    max_scores: int = MAX_SCORES,
+) -> Tensor:
+    """A · values, some rows of A at a time; the result is that of all rows at once.
+
+    Parameters
+    ----------
+    tokens : Tensor, (B, N, d)
+        Of the vision model.
+    values : Tensor, (B, N, d')
+    beta, gamma : float
+        See `proxy_attention`.
+    max_scores : int
+        Bound of the scores held at once, but never less than one row a window.
+
+    Returns
+    -------
+    Tensor, (B, N, d')
+    """
+    batch, count = tokens.shape[:2]
+    step = max(1, max_scores // (batch * count))
+    parts = [
+        proxy_attention(tokens, beta, gamma, slice(first, first + step)) @ values
+        for first in range(0, count, step)
+    ]
+    return torch.cat(parts, 1)
