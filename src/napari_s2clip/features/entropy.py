@@ -151,5 +151,5 @@ def channel_correlation(distribution: Tensor) -> Tensor:
     # A uniform channel is left with rounding errors, which would correlate.
     varies = norm > 1e-6 * distribution.norm(dim=1, keepdim=True)
     unit = torch.where(varies, centred / norm.clamp(min=1e-30), 0.0)
-    pairs = unit.sum(2).square().sum(1) - varies.sum((1, 2))
+    pairs: Tensor = unit.sum(2).square().sum(1) - varies.sum((1, 2))
     return pairs / (channels * (channels - 1))
