@@ -12,6 +12,8 @@ from torch.nn.functional import normalize
 from napari_s2clip.demo.architectures import build_clip, build_dino, build_sam
 from napari_s2clip.demo.scenes import Scene
 from napari_s2clip.demo.train import clip, dino, sam
+from napari_s2clip.demo.train.captions import GROUPS, THINGS, WORDS, captions
+from napari_s2clip.demo.train.contrast import contrast, crowding, pool, share
 from napari_s2clip.demo.train.crops import Crop, crop_scene, plain_scene, random_scene
 from napari_s2clip.demo.train.export import known_tokens, save_clip
 from napari_s2clip.demo.train.fitting import (
@@ -150,14 +152,12 @@ def test_truth_table_of_captions():
         Crop(image, ("sand",), ("red star",), ("red",)),
         Crop(image, (), ("blue ring",), ("blue",), ("blue ring",)),
     ]
-    texts, truth, unsure = clip._captions(crops, rng)
+    texts, truth, unsure = captions(crops, rng)
     assert len(texts) == truth.shape[1] == unsure.shape[1]
 
     def words(table):
-        single = table[:, : len(clip.WORDS)]
-        return [
-            [w for w, t in zip(clip.WORDS, row, strict=True) if t] for row in single
-        ]
+        single = table[:, : len(WORDS)]
+        return [[w for w, t in zip(WORDS, row, strict=True) if t] for row in single]
 
     assert words(truth) == [
         ["red circle", "grass", "red", "circle"],
@@ -175,8 +175,9 @@ def test_truth_table_of_captions():
 
 
 def test_the_groups_of_captions_are_of_one_kind():
-    kinds = [clip.WORDS[part] for part in clip.GROUPS]
+    kinds = [WORDS[part] for part in GROUPS]
     assert kinds == [SEEN_OBJECTS, TEXTURES, tuple(COLOURS), SHAPES]
+    assert WORDS[THINGS] == (*SEEN_OBJECTS, *TEXTURES)
 
 
 def test_contrast_by_hand():
@@ -185,14 +186,46 @@ def test_contrast_by_hand():
     unsure = torch.tensor([[False, False, False, True]])
     # Each true caption against the one false caption; the unsure one is left out.
     expected = (np.log1p(np.exp(-2)) + np.log1p(np.exp(-1))) / 2
-    found = clip._contrast(logits, truth, unsure, 1)
+    found = contrast(logits, truth, unsure, 1)
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_crowding_by_hand():
     text = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
     # Cosines 0.8, 0 and 0.6: one pair exceeds 0.7 by 0.1, counted both ways.
-    assert clip._crowding(text).item() == pytest.approx(2 * 0.01 / 3, rel=1e-4)
+    assert crowding(text).item() == pytest.approx(2 * 0.01 / 3, rel=1e-4)
+
+
+def test_pooling_lies_between_the_mean_and_the_largest():
+    # One patch of four is like the caption.
+    cosine = torch.tensor([1.0, 0.0, 0.0, 0.0]).view(1, 4, 1)
+    by_hand = np.log((np.exp(2.0) + 3) / 4) / 2
+    assert pool(cosine, 2.0).item() == pytest.approx(by_hand, rel=1e-6)
+    assert pool(cosine, 1e-3).item() == pytest.approx(0.25, abs=1e-3)
+    assert pool(cosine, 1e4).item() == pytest.approx(1.0, abs=1e-3)
+    equal = torch.full((2, 9, 3), 0.4)
+    assert torch.allclose(pool(equal), torch.full((2, 3), 0.4))
+
+
+def test_shares_of_patches_by_hand():
+    # Two patches, three captions; the third is unsure and gets nothing.
+    logits = torch.tensor([[[0.0, 0.0, 9.0], [np.log(3.0), 0.0, 9.0]]])
+    truth = torch.tensor([[True, True, False]])
+    unsure = torch.tensor([[False, False, True]])
+    # Shares ½ and ¾ of the first caption, ½ and ¼ of the second.
+    expected = -(np.log(5 / 8) + np.log(3 / 8)) / 2
+    assert share(logits, truth, unsure).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_shares_are_best_where_patches_divide_themselves_between_true_captions():
+    truth = torch.tensor([[True, True, False]])
+    unsure = torch.zeros(1, 3, dtype=torch.bool)
+    divided = torch.tensor([[[9.0, 0, 0], [0, 9.0, 0]]])
+    greedy = torch.tensor([[[9.0, 0, 0], [9.0, 0, 0]]])
+    false = torch.tensor([[[9.0, 0, 0], [0, 0, 9.0]]])
+    losses = [share(x, truth, unsure).item() for x in (divided, greedy, false)]
+    assert losses[0] == pytest.approx(np.log(2), abs=1e-2)
+    assert min(losses[1:]) > 3
 
 
 def test_words_are_told_apart_and_add_up(monkeypatch):

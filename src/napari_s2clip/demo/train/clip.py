@@ -9,7 +9,6 @@ caption is false, as in CLIP (Radford et al. 2021), for several true captions a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ...models.clip import LastBlock
 from ..architectures import CLIP_CONFIG, build_clip
 from ..scenes import DIFFICULTIES
-from ..vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
+from ..vocabulary import SEEN_OBJECTS
+from .captions import GROUPS, THINGS, WORDS, accuracy, captions
+from .contrast import contrast, crowding, pool, share, spread
 from .crops import AIM, Crop, batch_tensor, crop_scene, plain_scene, random_scene
 from .fitting import Recipe, fit, log, start_from, whiten
 
@@ -36,7 +38,7 @@ FIRST_PART, EASY_PART = 0.16, 0.3
 """Where two lessons end. The first shows single objects on one colour and asks for the
 shape alone; the second shows whole objects of easy scenes. Shapes are learnt much later
 than colours, and hardly at all beside them or from crowded pictures."""
-SHARE, AIMED = (0.25, 0.8), 0.75
+SHARE, AIMED = (0.15, 0.8), 0.75
 """Crop side as a fraction of the scene; how often a crop is put around an object."""
 WORD_STEPS = 300
 """Of the text tower alone, before the first lesson."""
@@ -48,58 +50,8 @@ EASY_AIMED, EASY_AIM = 0.9, (1.0, 2.2)
 """How often a crop is put around an object, and how close, in the second."""
 
 
-WORDS: tuple[str, ...] = (*SEEN_OBJECTS, *TEXTURES, *COLOURS, *SHAPES)
-"""Captions of every batch; those of two things are added to them."""
-
-
-def _groups() -> tuple[slice, ...]:
-    ends = np.cumsum([len(SEEN_OBJECTS), len(TEXTURES), len(COLOURS), len(SHAPES)])
-    return tuple(slice(int(a), int(b)) for a, b in pairwise([0, *ends]))
-
-
-GROUPS = _groups()
-"""Objects, textures, colours and shapes among the captions: words of one kind compete
-among themselves too, or the easy kind (colour) would be all that is learnt."""
 WEIGHTS = (2.0, 1.0, 1.0, 2.0)
 """Of the groups: shapes are the hardest to learn."""
-
-
-def _true_of(caption: str, names: tuple[str, ...]) -> bool:
-    """Whether an object, a texture, a colour word or a shape word is in the crop."""
-    return any(caption == name or caption in name.split() for name in names)
-
-
-def _captions(
-    crops: list[Crop], rng: np.random.Generator
-) -> tuple[list[str], Tensor, Tensor]:
-    """Captions for a batch, and which are true and which unsure: (crops, captions)."""
-    from open_clip import OPENAI_IMAGENET_TEMPLATES
-
-    parts: list[tuple[str, ...]] = [(word,) for word in WORDS]
-    for crop in crops[::2]:
-        if len(crop.names) >= 2:
-            chosen = rng.choice(crop.names, 2, replace=False)
-            parts.append(tuple(str(n) for n in chosen))
-    templates = rng.integers(0, len(OPENAI_IMAGENET_TEMPLATES), len(parts))
-    bare = rng.random(len(parts)) < 0.2
-    texts = [
-        " and a ".join(p) if plain else OPENAI_IMAGENET_TEMPLATES[t](" and a ".join(p))
-        for p, t, plain in zip(parts, templates, bare, strict=True)
-    ]
-
-    def table(known: Callable[[Crop], tuple[str, ...]]) -> Tensor:
-        return torch.tensor(
-            [[all(_true_of(w, known(c)) for w in p) for p in parts] for c in crops]
-        )
-
-    truth = table(lambda crop: (*crop.names, *crop.colours))
-    possible = table(lambda crop: (*crop.names, *crop.colours, *crop.unsure))
-    # Seen from too near, an object has no shape and yet is an object, not a ground: its
-    # caption is true of the crop, as it would be of a photograph.
-    for row, crop in enumerate(crops):
-        for name in crop.parts:
-            truth[row, WORDS.index(name)] = True
-    return texts, truth, possible & ~truth
 
 
 def _crops(rng: np.random.Generator, part: float, count: int) -> list[Crop]:
@@ -125,50 +77,15 @@ def _crops(rng: np.random.Generator, part: float, count: int) -> list[Crop]:
     ]
 
 
-def _contrast(logits: Tensor, truth: Tensor, unsure: Tensor, axis: int) -> Tensor:
-    """Cross-entropy of each true pair against the false ones along ``axis``.
-
-    With one true caption a crop this is the loss of CLIP (Radford et al. 2021); with
-    several, each competes with the false ones only. Unsure pairs take no part.
-    """
-    false = logits.masked_fill(truth | unsure, -1e4).logsumexp(axis, keepdim=True)
-    each = F.softplus(false - logits) * truth
-    return each.sum() / truth.sum().clamp(min=1)
-
-
-def _crowding(text: Tensor, limit: float = 0.7) -> Tensor:
-    """How much unit vectors (P, d) of different captions exceed a cosine of ``limit``.
-
-    Without it both towers can agree to ignore the shapes: as long as one of them does,
-    the other has nothing to gain by telling them apart.
-    """
-    cosine = text @ text.T
-    # The diagonal is a caption's likeness to itself.
-    excess = F.relu(cosine - limit - torch.eye(len(text)))
-    return excess.square().sum() / len(text)
-
-
-def _spread(views: Tensor) -> Tensor:
-    """Contrast (2, P, d) unit vectors of captions: two templates of a word are alike.
-
-    InfoNCE (van den Oord et al. 2018, Eq. 4) at a temperature of 0.1.
-    """
-    cosine = views[0] @ views[1].T * 10
-    return F.cross_entropy(cosine, torch.arange(len(cosine)))
-
-
-def _accuracy(logits: Tensor, truth: Tensor) -> dict[str, float]:
-    """Share of crops whose best word of a kind is true, where one is."""
-    figures = {}
-    for name, part in zip(
-        ("object", "texture", "colour", "shape"), GROUPS, strict=True
-    ):
-        has = truth[:, part].any(1)
-        if not has.any():
-            continue
-        hit = truth[:, part].gather(1, logits[:, part].argmax(1, keepdim=True))
-        figures[name] = float(hit[has].float().mean())
-    return figures
+def _objective(logits: Tensor, truth: Tensor, unsure: Tensor) -> Tensor:
+    """Contrast within each kind of words, of all words and of all crops."""
+    loss = contrast(logits, truth, unsure, 1) + contrast(logits, truth, unsure, 0)
+    for weight, part in zip(WEIGHTS, GROUPS, strict=True):
+        columns = np.s_[:, part]
+        loss = loss + weight * contrast(
+            logits[columns], truth[columns], unsure[columns], 1
+        )
+    return loss
 
 
 def _learn_words(
@@ -199,7 +116,7 @@ def _learn_words(
         views = vectors[: 2 * len(single)].view(2, len(single), -1)
         sums = F.normalize(views.mean(0)[parts].sum(1), dim=-1)
         alike = (vectors[2 * len(single) :] * sums.detach()).sum(-1)
-        loss = _spread(views) + (1 - alike).mean()
+        loss = spread(views) + (1 - alike).mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -219,11 +136,22 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     tokenizer = open_clip.SimpleTokenizer(
         context_length=CLIP_CONFIG["text_cfg"]["context_length"]
     )
-    scale = torch.nn.Parameter(torch.tensor(np.log(10.0), dtype=torch.float32))
+    if start is None:
+        model.logit_scale.data.fill_(np.log(10))
+    scale = torch.nn.Parameter(model.logit_scale.detach().clone())
     named = [(n, p) for n, p in model.named_parameters() if n != "logit_scale"]
     grid = CLIP_CONFIG["vision_cfg"]["image_size"] // 8
 
-    def encode(pixels: Tensor, rng: np.random.Generator | None) -> Tensor:
+    last = LastBlock(model.visual.transformer.resblocks[-1])
+    seen: list[Tensor] = []
+    model.visual.transformer.resblocks[-1].register_forward_pre_hook(
+        lambda _, given: seen.append(given[0])
+    )
+
+    def encode(
+        pixels: Tensor, rng: np.random.Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Vectors of the crops (B, d) and of the last block's values (B, N, d)."""
         # A crop lies anywhere in the grid: patches keep the distances of whole windows.
         side = pixels.shape[-1] // 8
         top = left = (grid - side) // 2
@@ -235,10 +163,15 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
         vectors: Tensor = torch.func.functional_call(
             model.visual, {"positional_embedding": placed}, (pixels,)
         )
-        return vectors
+        values = last.qkv(seen.pop()[:, 1:])[2].transpose(1, 2).flatten(2)
+        local = model.visual.ln_post(last.out(values)) @ model.visual.proj
+        return F.normalize(vectors.float(), dim=-1), F.normalize(local.float(), dim=-1)
 
     def batch(rng: np.random.Generator, step: int) -> tuple[list[Crop], Tensor]:
-        crops = _crops(rng, step / recipe.steps, recipe.batch)
+        part = step / recipe.steps
+        if start is not None:
+            part = max(part, EASY_PART)
+        crops = _crops(rng, part, recipe.batch)
         return crops, batch_tensor(
             [c.image for c in crops], OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
         )
@@ -257,33 +190,37 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     def step_loss(
         rng: np.random.Generator, step: int
     ) -> tuple[Tensor, dict[str, float]]:
-        first = step < FIRST_PART * recipe.steps
+        first = start is None and step < FIRST_PART * recipe.steps
         crops, pixels = batch(rng, step)
-        texts, truth, unsure = _captions(crops, rng)
+        texts, truth, unsure = captions(crops, rng)
         # Plain attention is a third faster than the fused kernel for so few tokens.
         with (
             torch.autocast("cpu", dtype=torch.bfloat16),
             sdpa_kernel(SDPBackend.MATH),
         ):
-            image = encode(pixels, None if first else rng)
+            image, patches = encode(pixels, None if first else rng)
             with torch.set_grad_enabled(not first):
                 text = words(texts)
-        cosine = F.normalize(image.float(), dim=-1) @ text.T
-        logits = scale.exp().clamp(max=60) * cosine
-        groups = [
-            _contrast(logits[:, part], truth[:, part], unsure[:, part], 1)
-            for part in GROUPS
-        ]
+        heat = scale.exp().clamp(max=60)
+        logits = heat * image @ text.T
         if first:
-            loss = groups[-1]
+            shapes = GROUPS[-1]
+            loss = contrast(logits[:, shapes], truth[:, shapes], unsure[:, shapes], 1)
         else:
+            single, things = np.s_[:, : len(WORDS)], np.s_[:, THINGS]
+            likeness = patches @ text[: len(WORDS)].T
+            pooled = heat * pool(likeness)
             loss = (
-                sum(w * group for w, group in zip(WEIGHTS, groups, strict=True))
-                + _contrast(logits, truth, unsure, 1)
-                + _contrast(logits, truth, unsure, 0)
-                + 5 * _crowding(text[: len(WORDS)])
+                _objective(logits, truth, unsure)
+                + _objective(pooled, truth[single], unsure[single])
+                + 2 * share(heat * likeness[..., THINGS], truth[things], unsure[things])
+                + 5 * crowding(text[: len(WORDS)])
             )
-        return loss, _accuracy(logits.detach(), truth)
+        figures = accuracy(logits.detach(), truth)
+        if not first:
+            of_patches = accuracy(pooled.detach(), truth[single])
+            figures |= {f"patch {name}": v for name, v in of_patches.items()}
+        return loss, figures
 
     def checkpoint(folder: Path) -> None:
         model.logit_scale.data.copy_(scale.detach())

@@ -20,11 +20,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..architectures import DINO_CONFIG, build_dino
 from .crops import Uint8Image, batch_tensor, crop_scene, random_scene
-from .fitting import Recipe, fit, start_from
+from .fitting import Recipe, fit, start_from, whiten
 
 __all__ = ["RECIPE", "train"]
 
-RECIPE = Recipe(steps=500, batch=48, learning_rate=1e-3, weight_decay=0.05)
+RECIPE = Recipe(steps=1500, batch=48, learning_rate=1e-3, weight_decay=0.05)
 
 SCENE_SIZE = 192
 CROPS_PER_SCENE = 6
@@ -84,6 +84,22 @@ def _jitter(images: list[Uint8Image], rng: np.random.Generator) -> list[Uint8Ima
     return out
 
 
+def _crops(rng: np.random.Generator, count: int) -> list[Uint8Image]:
+    drawn = (random_scene(SCENE_SIZE, rng) for _ in range(count // CROPS_PER_SCENE))
+    return [
+        crop_scene(scene, SIDE, rng, (0.3, 0.9)).image
+        for scene in drawn
+        for _ in range(CROPS_PER_SCENE)
+    ]
+
+
+def _views(crops: list[Uint8Image], rng: np.random.Generator) -> list[Tensor]:
+    """Two jitters of the same crops, each (B, 3, SIDE, SIDE)."""
+    return [
+        batch_tensor(_jitter(crops, rng), IMAGENET_MEAN, IMAGENET_STD) for _ in range(2)
+    ]
+
+
 @torch.no_grad()
 def _sinkhorn(scores: Tensor, rounds: int = 3) -> Tensor:
     """Teacher targets (N, K): rows sum to 1, prototypes are used equally often."""
@@ -106,24 +122,17 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     torch.manual_seed(recipe.seed)
     student = _Learner().train()
     start_from(student.backbone, start, "dino.safetensors")
+    if start is None:
+        rng = np.random.default_rng((recipe.seed, 1))
+        whiten(student.backbone.patch_embed.proj, _views(_crops(rng, 48), rng)[0])
     teacher = copy.deepcopy(student).requires_grad_(False)
     patches = (SIDE // DINO_CONFIG["patch_size"]) ** 2
 
     def step_loss(
         rng: np.random.Generator, step: int
     ) -> tuple[Tensor, dict[str, float]]:
-        crops = [
-            crop_scene(scene, SIDE, rng, (0.3, 0.9)).image
-            for scene in (
-                random_scene(SCENE_SIZE, rng)
-                for _ in range(recipe.batch // CROPS_PER_SCENE)
-            )
-            for _ in range(CROPS_PER_SCENE)
-        ]
-        views = [
-            batch_tensor(_jitter(crops, rng), IMAGENET_MEAN, IMAGENET_STD)
-            for _ in range(2)
-        ]
+        crops = _crops(rng, recipe.batch)
+        views = _views(crops, rng)
         mask = torch.from_numpy(rng.random((len(crops), patches)) < MASKED)
         with (
             torch.autocast("cpu", dtype=torch.bfloat16),
