@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import STAGES
 from napari_s2clip.settings import Settings
 
@@ -21,10 +22,14 @@ def test_defaults_are_valid_and_those_of_the_method():
     assert settings.coarse_threshold == 0.2
     assert settings.iou_threshold == 0.8
     assert settings.min_region_area == 225
-    assert (settings.proxy_beta, settings.proxy_gamma) == (1.2, 3)
+    assert settings.proxy_beta == 1.2
     # These are the model's to choose.
     assert settings.short_side is settings.window is settings.stride is None
     assert settings.levels is settings.mid_layer is None
+    real = SPECS["vit-b-16"].complete(settings)
+    assert (real.short_side, real.window, real.stride) == (448, 336, 112)
+    assert (real.smoothing_threshold, real.cls_weight) == (0.4, 0.3)
+    assert (real.repair_outliers, real.proxy_gamma) == (True, 3)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -103,11 +103,11 @@ class Settings(BaseModel):
         "models. Inferred.",
         stage="encode",
     )
-    repair_outliers: bool = _knob(
-        True,
+    repair_outliers: bool | None = _knob(
+        None,
         "Repair outliers",
         "Replace outlier tokens (local outlier factor) by the mean of their "
-        "neighbours. Inferred.",
+        "neighbours; on for the real models. Inferred.",
         stage="encode",
     )
     proxy: bool = _knob(
@@ -125,13 +125,12 @@ class Settings(BaseModel):
         ge=0,
         le=10,
     )
-    proxy_gamma: float = _knob(
-        3.0,
+    proxy_gamma: Annotated[float, Field(gt=0, le=100)] | None = _knob(
+        None,
         "Proxy gamma",
-        "Scale of the similarities before the softmax. Public configuration.",
+        "Scale of the similarities before the softmax; 3 for the real models. Public "
+        "configuration.",
         stage="encode",
-        gt=0,
-        le=100,
     )
     logit_scale: float = _knob(
         40.0,

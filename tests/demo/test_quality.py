@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_s2clip import S2CLIP
 from napari_s2clip.demo import quality
+from napari_s2clip.demo.evaluate import Evaluation, evaluate
+from napari_s2clip.demo.scenes import scenes
 from napari_s2clip.demo.vocabulary import UNSEEN_OBJECTS
 from napari_s2clip.models.load import load_models
 from napari_s2clip.models.specs import SPECS
@@ -22,7 +25,7 @@ def test_pictures_show_one_object_of_those_asked_for():
     assert found
     for crop, name in found:
         assert name in UNSEEN_OBJECTS
-        assert crop.image.shape == (96, 96, 3)
+        assert crop.image.shape == (64, 64, 3)
 
 
 def test_all_figures_are_shares():
@@ -50,3 +53,17 @@ def test_a_perfect_sam_has_an_iou_of_one(monkeypatch):
         lambda *a: torch.from_numpy(next(truths))[None].float() - 0.5,
     )
     assert quality.sam_iou(models, 1) == 1
+
+
+def test_the_built_in_models_show_what_the_method_is_about():
+    model = S2CLIP.load("demo", device="cpu")
+    evaluation = Evaluation()
+    for item in evaluate(model, scenes(18, seed=77)):
+        evaluation.add(item)
+    miou = evaluation.figures()["miou"]
+    # The model card has the figures of 200 scenes; these are floors of a few.
+    assert miou["coarse"] >= 0.6
+    assert miou["coarse"] >= 2 * miou["clip"]
+    assert miou["refined"] >= miou["coarse"] + 0.03
+    assert miou["oracle_refined"] >= 0.9
+    assert miou["unseen_pairs"] >= 0.5

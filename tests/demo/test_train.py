@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from napari_s2clip.demo.architectures import build_clip, build_dino, build_sam
 from napari_s2clip.demo.scenes import Scene
 from napari_s2clip.demo.train import clip, dino, sam
-from napari_s2clip.demo.train.captions import GROUPS, THINGS, WORDS, captions
+from napari_s2clip.demo.train.captions import GROUPS, PARTITIONS, WORDS, captions
 from napari_s2clip.demo.train.contrast import contrast, crowding, pool, share
 from napari_s2clip.demo.train.crops import Crop, crop_scene, plain_scene, random_scene
 from napari_s2clip.demo.train.export import known_tokens, save_clip
@@ -177,7 +177,10 @@ def test_truth_table_of_captions():
 def test_the_groups_of_captions_are_of_one_kind():
     kinds = [WORDS[part] for part in GROUPS]
     assert kinds == [SEEN_OBJECTS, TEXTURES, tuple(COLOURS), SHAPES]
-    assert WORDS[THINGS] == (*SEEN_OBJECTS, *TEXTURES)
+    partitions = [tuple(WORDS[i] for i in part) for part in PARTITIONS]
+    assert partitions == [
+        (*kind, *TEXTURES) for kind in (SEEN_OBJECTS, tuple(COLOURS), SHAPES)
+    ]
 
 
 def test_contrast_by_hand():

@@ -76,7 +76,9 @@ def reference(models, hidden, index, tokens, settings):
 
 
 def test_features_equal_the_formula(models, windows):
-    settings = Settings(smoothing_threshold=0.4, cls_weight=0.3)
+    settings = Settings(
+        smoothing_threshold=0.4, cls_weight=0.3, repair_outliers=True, proxy_gamma=3.0
+    )
     hidden = models.clip.hidden_states(windows)
     # A finer grid than CLIP's, as a vision model with a smaller patch would give.
     tokens = torch.randn(2, 16, 12, 32, generator=torch.Generator().manual_seed(0))

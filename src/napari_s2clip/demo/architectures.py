@@ -22,7 +22,7 @@ __all__ = [
 CLIP_CONFIG: Final[dict[str, Any]] = {
     "embed_dim": 128,
     "vision_cfg": {
-        "image_size": 96,
+        "image_size": 64,
         "patch_size": 8,
         "layers": 6,
         "width": 192,

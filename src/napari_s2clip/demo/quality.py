@@ -35,12 +35,12 @@ def average_precision(scores: NDArray[np.floating], truth: NDArray[np.bool_]) ->
 
 
 def _pictures(objects: tuple[str, ...], count: int) -> Iterator[tuple[Crop, str]]:
-    """Crops of 96 px that show one object, each with the object's name."""
+    """Crops of 64 px that show one object, each with the object's name."""
     from .train.crops import crop_scene
 
     rng = np.random.default_rng(SEED)
     for scene in scenes(count, seed=SEED, objects=objects):
-        crop = crop_scene(scene, 96, rng, aimed=1.0)
+        crop = crop_scene(scene, 64, rng, aimed=1.0)
         names = [name for name in crop.names if name in OBJECTS]
         if len(names) == 1:
             yield crop, names[0]

@@ -73,6 +73,8 @@ def s2clip_features(
     """
     assert settings.smoothing_threshold is not None
     assert settings.cls_weight is not None
+    assert settings.repair_outliers is not None
+    assert settings.proxy_gamma is not None
     before_last = hidden.states[-1]
     patches = before_last[:, 1:]
     middle = hidden.states[choose_mid_layer(clip.n_blocks, settings.mid_layer)][:, 1:]

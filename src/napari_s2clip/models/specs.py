@@ -69,6 +69,8 @@ class ModelSpec:
     stride: int = 112
     smoothing_threshold: float = 0.4
     cls_weight: float = 0.3
+    repair_outliers: bool = True
+    proxy_gamma: float = 3.0
 
     def complete(self, settings: Settings) -> Settings:
         """Fill the settings that are left to the model (None) with its own."""
@@ -78,6 +80,8 @@ class ModelSpec:
             "stride",
             "smoothing_threshold",
             "cls_weight",
+            "repair_outliers",
+            "proxy_gamma",
         )
         missing = {n: getattr(self, n) for n in own if getattr(settings, n) is None}
         return settings.model_copy(update=missing)
@@ -136,12 +140,15 @@ SPECS: Final[dict[str, ModelSpec]] = {
             Part("clip", "Demo CLIP", "demo", "", "clip.safetensors"),
             Part("vfm", "Demo DINO", "demo", "", "dino.safetensors"),
             Part("sam", "Demo SAM", "demo", "", "sam.safetensors"),
-            short_side=192,
-            window=96,
-            stride=48,
-            # Its class token outweighs the patches, and its tokens are more alike.
+            short_side=160,
+            window=64,
+            stride=32,
+            # Its class token outweighs the patches, its tokens are more alike, and the
+            # few that differ most are small objects.
             smoothing_threshold=0.8,
             cls_weight=0.0,
+            repair_outliers=False,
+            proxy_gamma=25.0,
         ),
         ModelSpec(
             "vit-b-16",

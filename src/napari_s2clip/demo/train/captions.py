@@ -15,7 +15,7 @@ from ..vocabulary import COLOURS, SEEN_OBJECTS, SHAPES, TEXTURES
 if TYPE_CHECKING:
     from .crops import Crop
 
-__all__ = ["GROUPS", "THINGS", "WORDS", "accuracy", "captions"]
+__all__ = ["GROUPS", "PARTITIONS", "WORDS", "accuracy", "captions"]
 
 WORDS: tuple[str, ...] = (*SEEN_OBJECTS, *TEXTURES, *COLOURS, *SHAPES)
 """Captions of every batch; those of two things are added to them."""
@@ -29,8 +29,12 @@ def _groups() -> tuple[slice, ...]:
 GROUPS = _groups()
 """Objects, textures, colours and shapes among the captions: words of one kind compete
 among themselves too, or the easy kind (colour) would be all that is learnt."""
-THINGS = slice(GROUPS[0].start, GROUPS[1].stop)
-"""Objects and textures: a patch shows one of them."""
+PARTITIONS: tuple[list[int], ...] = tuple(
+    [*range(*kind.indices(len(WORDS))), *range(*GROUPS[1].indices(len(WORDS)))]
+    for kind in (GROUPS[0], GROUPS[2], GROUPS[3])
+)
+"""Objects, colours or shapes, each with the textures: a patch shows one word of each.
+Colours and shapes by themselves, so that pairs of them which are new are found too."""
 
 
 def _true_of(caption: str, names: tuple[str, ...]) -> bool:

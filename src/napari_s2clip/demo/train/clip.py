@@ -17,11 +17,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ...features.attention import (
+    cosine_similarity,
+    self_self_attention,
+    similarity_attention,
+)
+from ...features.levels import choose_mid_layer
 from ...models.clip import LastBlock
 from ..architectures import CLIP_CONFIG, build_clip
 from ..scenes import DIFFICULTIES
 from ..vocabulary import SEEN_OBJECTS
-from .captions import GROUPS, THINGS, WORDS, accuracy, captions
+from .captions import GROUPS, PARTITIONS, WORDS, accuracy, captions
 from .contrast import contrast, crowding, pool, share, spread
 from .crops import AIM, Crop, batch_tensor, crop_scene, plain_scene, random_scene
 from .fitting import Recipe, fit, log, start_from, whiten
@@ -32,8 +38,7 @@ RECIPE = Recipe(steps=8000, batch=64, learning_rate=1.5e-3, weight_decay=0.05)
 
 SCENE_SIZE = 160
 CROPS_PER_SCENE = 4
-SIDE, LAST_SIDE, LAST_PART = 64, 96, 0.1
-"""Crop side in pixels, and the one of the last part of the training."""
+SIDE: int = CLIP_CONFIG["vision_cfg"]["image_size"]
 FIRST_PART, EASY_PART = 0.16, 0.3
 """Where two lessons end. The first shows single objects on one colour and asks for the
 shape alone; the second shows whole objects of easy scenes. Shapes are learnt much later
@@ -66,12 +71,11 @@ def _crops(rng: np.random.Generator, part: float, count: int) -> list[Crop]:
     easy = part < EASY_PART
     levels = ("easy",) if easy else tuple(DIFFICULTIES)
     aimed, aim = (EASY_AIMED, EASY_AIM) if easy else (AIMED, AIM)
-    side = LAST_SIDE if part >= 1 - LAST_PART else SIDE
     drawn = (
         random_scene(SCENE_SIZE, rng, levels) for _ in range(count // CROPS_PER_SCENE)
     )
     return [
-        crop_scene(scene, side, rng, SHARE, aimed, aim)
+        crop_scene(scene, SIDE, rng, SHARE, aimed, aim)
         for scene in drawn
         for _ in range(CROPS_PER_SCENE)
     ]
@@ -140,32 +144,24 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
         model.logit_scale.data.fill_(np.log(10))
     scale = torch.nn.Parameter(model.logit_scale.detach().clone())
     named = [(n, p) for n, p in model.named_parameters() if n != "logit_scale"]
-    grid = CLIP_CONFIG["vision_cfg"]["image_size"] // 8
-
-    last = LastBlock(model.visual.transformer.resblocks[-1])
-    seen: list[Tensor] = []
-    model.visual.transformer.resblocks[-1].register_forward_pre_hook(
-        lambda _, given: seen.append(given[0])
-    )
-
-    def encode(
-        pixels: Tensor, rng: np.random.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """Vectors of the crops (B, d) and of the last block's values (B, N, d)."""
-        # A crop lies anywhere in the grid: patches keep the distances of whole windows.
-        side = pixels.shape[-1] // 8
-        top = left = (grid - side) // 2
-        if rng is not None:
-            top, left = rng.integers(0, grid - side + 1, 2)
-        embedding = model.visual.positional_embedding
-        table = embedding[1:].view(grid, grid, -1)[top : top + side, left : left + side]
-        placed = torch.cat([embedding[:1], table.flatten(0, 1)])
-        vectors: Tensor = torch.func.functional_call(
-            model.visual, {"positional_embedding": placed}, (pixels,)
+    blocks = model.visual.transformer.resblocks
+    last = LastBlock(blocks[-1])
+    middle = choose_mid_layer(len(blocks))
+    inputs: dict[int, Tensor] = {}
+    for number in (middle + 1, len(blocks) - 1):
+        blocks[number].register_forward_pre_hook(
+            lambda _, given, number=number: inputs.update({number: given[0][:, 1:]})
         )
-        values = last.qkv(seen.pop()[:, 1:])[2].transpose(1, 2).flatten(2)
+
+    def encode(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Vectors of the crops (B, d) and of their patches as S2CLIP reads them."""
+        vectors = model.encode_image(pixels).float()
+        q, k, v = last.qkv(inputs[len(blocks) - 1])
+        shared = similarity_attention(cosine_similarity(inputs[middle + 1].float()))
+        attention = (self_self_attention(q, k, last.scale) + shared[:, None]) / 2
+        values = (attention.to(v.dtype) @ v).transpose(1, 2).flatten(2)
         local = model.visual.ln_post(last.out(values)) @ model.visual.proj
-        return F.normalize(vectors.float(), dim=-1), F.normalize(local.float(), dim=-1)
+        return F.normalize(vectors, dim=-1), F.normalize(local.float(), dim=-1)
 
     def batch(rng: np.random.Generator, step: int) -> tuple[list[Crop], Tensor]:
         part = step / recipe.steps
@@ -198,7 +194,7 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
             torch.autocast("cpu", dtype=torch.bfloat16),
             sdpa_kernel(SDPBackend.MATH),
         ):
-            image, patches = encode(pixels, None if first else rng)
+            image, patches = encode(pixels)
             with torch.set_grad_enabled(not first):
                 text = words(texts)
         heat = scale.exp().clamp(max=60)
@@ -207,13 +203,16 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
             shapes = GROUPS[-1]
             loss = contrast(logits[:, shapes], truth[:, shapes], unsure[:, shapes], 1)
         else:
-            single, things = np.s_[:, : len(WORDS)], np.s_[:, THINGS]
+            single = np.s_[:, : len(WORDS)]
             likeness = patches @ text[: len(WORDS)].T
             pooled = heat * pool(likeness)
             loss = (
                 _objective(logits, truth, unsure)
                 + _objective(pooled, truth[single], unsure[single])
-                + 2 * share(heat * likeness[..., THINGS], truth[things], unsure[things])
+                + sum(
+                    share(heat * likeness[..., part], truth[:, part], unsure[:, part])
+                    for part in PARTITIONS
+                )
                 + 5 * crowding(text[: len(WORDS)])
             )
         figures = accuracy(logits.detach(), truth)

@@ -30,7 +30,7 @@ SCENE_SIZE = 192
 CROPS_PER_SCENE = 6
 SIDE: int = DINO_CONFIG["img_size"]
 WIDTH: int = DINO_CONFIG["embed_dim"]
-PROTOTYPES = 512
+PROTOTYPES = 48
 STUDENT_TEMPERATURE, TEACHER_TEMPERATURE = 0.1, 0.05
 MASKED = 0.4
 """Share of patches that the student does not see."""
@@ -111,6 +111,18 @@ def _sinkhorn(scores: Tensor, rounds: int = 3) -> Tensor:
     return (targets * targets.shape[1]).T
 
 
+def _around(targets: Tensor) -> Tensor:
+    """Mean of the targets (B, N, K) of a patch and its 8 neighbours.
+
+    What lies side by side is mostly of one kind (Isola et al. 2015): without it the
+    prototypes split a texture into its grains.
+    """
+    side = round(targets.shape[1] ** 0.5)
+    maps = targets.transpose(1, 2).unflatten(2, (side, side))  # type: ignore[no-untyped-call]
+    mean = F.avg_pool2d(maps, 3, stride=1, padding=1, count_include_pad=False)
+    return mean.flatten(2).transpose(1, 2)
+
+
 def _cross_entropy(scores: Tensor, targets: Tensor) -> Tensor:
     return -(targets * (scores / STUDENT_TEMPERATURE).log_softmax(-1)).sum(-1).mean()
 
@@ -142,7 +154,7 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
             with torch.no_grad():
                 goal = teacher(views[1]).float()
         whole = _cross_entropy(seen[:, 0], _sinkhorn(goal[:, 0]))
-        patch_goal = _sinkhorn(goal[:, 1:].flatten(0, 1)).view_as(goal[:, 1:])
+        patch_goal = _around(_sinkhorn(goal[:, 1:].flatten(0, 1)).view_as(goal[:, 1:]))
         each = -(patch_goal * (seen[:, 1:] / STUDENT_TEMPERATURE).log_softmax(-1)).sum(
             -1
         )
