@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -5,6 +6,10 @@ from hypothesis import strategies as st
 
 from napari_s2clip.features.attention import (
     cosine_similarity,
+    ensemble_attention,
+    gaussian_neighbourhood,
+    query_key_attention,
+    self_attention,
     self_self_attention,
     similarity_attention,
     smooth,
@@ -37,6 +42,54 @@ def test_cosine_similarity_by_hand():
 def test_equal_tokens_give_finite_rows(function):
     rows = function(torch.ones(1, 6, 4))
     assert torch.allclose(rows, torch.full((1, 6, 6), 1 / 6), atol=1e-6)
+
+
+def plain_softmax(scores):
+    rows = []
+    for row in np.asarray(scores, np.float64):
+        powers = [np.exp(x - max(row)) for x in row]
+        rows.append([p / sum(powers) for p in powers])
+    return np.array(rows)
+
+
+@given(st.integers(1, 2), st.integers(1, 3), st.integers(1, 6), st.integers(0, 999))
+def test_parts_equal_plain_versions(batch, heads, count, seed):
+    rng = np.random.default_rng(seed)
+    q, k, v = rng.standard_normal((3, batch, heads, count, 4))
+    nearness = rng.random((count, count))
+    tq, tk, tv = (torch.from_numpy(x) for x in (q, k, v))
+    sharpness = torch.from_numpy(rng.uniform(0.5, 9, (batch, 1, 1, 1)))
+    qk = query_key_attention(tq, tk, 0.5)
+    qq = self_attention(tq, 0.5)
+    near = self_attention(tk, 0.5, torch.from_numpy(nearness))
+    ensemble = ensemble_attention(tq, tk, tv, sharpness, iterations=2)
+    for b in range(batch):
+        for h in range(heads):
+            x, y = q[b, h], k[b, h]
+            np.testing.assert_allclose(qk[b, h], plain_softmax(0.5 * x @ y.T))
+            np.testing.assert_allclose(qq[b, h], plain_softmax(0.5 * x @ x.T))
+            expected = plain_softmax(0.5 * y @ y.T + nearness)
+            np.testing.assert_allclose(near[b, h], expected)
+            total = 0
+            for given_vectors in (q[b, h], k[b, h], v[b, h]):
+                u = given_vectors
+                for _ in range(2):
+                    u = u / np.linalg.norm(u, axis=1, keepdims=True)
+                    u = plain_softmax(sharpness[b].item() * u @ u.T) @ u
+                u = u / np.linalg.norm(u, axis=1, keepdims=True)
+                total = total + plain_softmax(sharpness[b].item() * u @ u.T) / 3
+            np.testing.assert_allclose(ensemble[b, h], total, atol=1e-12)
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.floats(0.5, 9))
+def test_gaussian_neighbourhood_equals_its_formula(rows, columns, sigma):
+    found = gaussian_neighbourhood((rows, columns), sigma)
+    at = [(r, c) for r in range(rows) for c in range(columns)]
+    expected = [
+        [np.exp(-((a - c) ** 2 + (b - d) ** 2) / (2 * sigma**2)) for c, d in at]
+        for a, b in at
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_self_self_attention_by_hand():
