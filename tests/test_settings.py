@@ -81,7 +81,7 @@ def test_settings_cannot_be_changed():
         ({"window": 8}, "window"),
         ({"levels": "all"}, "levels"),
         ({"levels": (-1,)}, "levels"),
-        ({"method": "magic"}, "'s2clip' or 'clip'"),
+        ({"method": "magic"}, "'s2clip', 'clip', 'maskclip'.*'proxyclip'"),
         ({"window": 96, "stride": 97}, r"stride \(97 px\) is larger than window"),
         ({"prompt_box": False, "prompt_point": False}, "SAM needs one of them"),
     ],

@@ -20,6 +20,7 @@ from . import __version__
 from .classes import ClassEntry, ClassSet
 from .coarse import CoarseMap, average_logits, classify
 from .features.encode import ImageFeatures, encode_image
+from .features.methods import find_method
 from .image import RGBImage, to_rgb
 from .models.device import choose_device
 from .models.load import Models, load_models
@@ -280,11 +281,10 @@ class S2CLIP:
         self, settings: Settings, notes: Sequence[str] = ()
     ) -> dict[str, Any]:
         """What made a result, as plain data: models, settings, versions, notes."""
+        method = find_method(settings.method)
         return {
             "software": f"napari-s2clip {__version__}",
-            "method": "S2CLIP, reconstructed from the paper's published appendix"
-            if settings.method == "s2clip"
-            else "CLIP, the library's own last block",
+            "method": f"{method.title}: {method.source}",
             "model": self.spec.name,
             "parts": self.models.origin,
             "device": str(self.device),

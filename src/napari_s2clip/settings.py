@@ -44,11 +44,22 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["s2clip", "clip"] = _knob(
+    method: Literal[
+        "s2clip",
+        "clip",
+        "maskclip",
+        "clip-surgery",
+        "gem",
+        "sclip",
+        "clearclip",
+        "naclip",
+        "sc-clip",
+        "proxyclip",
+    ] = _knob(
         "s2clip",
         "Method",
-        "How CLIP's image tokens become dense features: s2clip, or clip, the "
-        "library's own last block (vanilla). Inferred.",
+        "How CLIP's image tokens become dense features: s2clip, a related method, or "
+        "clip, the library's own last block (vanilla). Inferred.",
         stage="encode",
     )
     short_side: Annotated[int, Field(ge=16, le=4096)] | None = _knob(

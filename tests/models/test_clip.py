@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from napari_s2clip.demo.architectures import CLIP_CONFIG, build_clip
-from napari_s2clip.models.clip import ClipModel, LastBlock, normalise_pixels
+from napari_s2clip.models.clip import BlockParts, ClipModel, normalise_pixels
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
@@ -81,7 +81,7 @@ def test_a_block_without_plain_attention_is_refused():
     block.attn = nn.Identity()
     block.ln_1 = nn.Identity()
     with pytest.raises(ValueError, match="choose a plain ViT of open_clip"):
-        LastBlock(block)
+        BlockParts(block)
 
 
 def test_text_vectors_equal_the_library(clip):

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .dense import clip_features, s2clip_features
+from .methods import dense_features, find_method
 from .windows import WindowPlan, plan_windows, resize
 
 if TYPE_CHECKING:
@@ -103,10 +103,11 @@ def encode_image(
 
 
 def _dense(models: Models, windows: NDArray[np.uint8], settings: Settings) -> Tensor:
-    hidden = models.clip.hidden_states(windows)
-    if settings.method == "clip":
-        dense = clip_features(models.clip, hidden)
-    else:
-        tokens = models.vfm.tokens(windows) if settings.proxy else None
-        dense = s2clip_features(models.clip, hidden, tokens, settings)
+    wanted = settings.proxy and find_method(settings.method).proxy
+    dense = dense_features(
+        models.clip,
+        models.clip.hidden_states(windows),
+        models.vfm.tokens(windows) if wanted else None,
+        settings,
+    )
     return F.normalize(dense.float(), dim=-1)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ClipModel", "HiddenStates", "LastBlock", "normalise_pixels"]
+__all__ = ["BlockParts", "ClipModel", "HiddenStates", "normalise_pixels"]
 
 
 def normalise_pixels(
@@ -42,43 +42,64 @@ class HiddenStates:
 
     Attributes
     ----------
+    embedded : Tensor, (B, 1 + h * w, width)
+        What enters block 0.
     states : list of Tensor, each (B, 1 + h * w, width)
         ``states[l]`` is the output of block l (from 0), class token first.
     grid : (int, int)
         Rows h and columns w of patches.
     """
 
+    embedded: Tensor
     states: list[Tensor]
     grid: tuple[int, int]
 
+    def into(self, block: int) -> Tensor:
+        """What enters a block (from 0)."""
+        return self.states[block - 1] if block else self.embedded
 
-class LastBlock:
-    """Queries, keys, values and the output map of the last block's attention."""
+
+class BlockParts:
+    """The steps of one block, to be put together in other ways."""
 
     def __init__(self, block: nn.Module) -> None:
         attention = block.attn
         if not isinstance(attention, nn.MultiheadAttention):
             raise ValueError(
-                "clip: the last block has no torch.nn.MultiheadAttention but "
+                "clip: its blocks have no torch.nn.MultiheadAttention but "
                 f"{type(attention).__name__}; choose a plain ViT of open_clip"
             )
         self._attention = attention
-        self._norm: Callable[[Tensor], Tensor] = block.ln_1  # type: ignore[assignment]
+        self._block: Any = block
         self.heads = attention.num_heads
         self.scale = float(attention.head_dim) ** -0.5
+
+    def norm(self, tokens: Tensor) -> Tensor:
+        """LN1, before the attention."""
+        result: Tensor = self._block.ln_1(tokens)
+        return result
 
     def qkv(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """q, k, v of LN1(tokens): (B, N, width) to three of (B, heads, N, d_head)."""
         weight, bias = self._attention.in_proj_weight, self._attention.in_proj_bias
         batch, count, width = tokens.shape
-        joined = F.linear(self._norm(tokens), weight, bias)
+        joined = F.linear(self.norm(tokens), weight, bias)
         split = joined.view(batch, count, 3, self.heads, width // self.heads)
         q, k, v = split.permute(2, 0, 3, 1, 4)
         return q, k, v
 
     def out(self, values: Tensor) -> Tensor:
         """The output map Wo of (B, N, width)."""
-        result: Tensor = self._attention.out_proj(values)
+        result: Tensor = self._block.ls_1(self._attention.out_proj(values))
+        return result
+
+    def attend(self, attention: Tensor, values: Tensor) -> Tensor:
+        """Wo (A · v): A (B, 1 or heads, N, N), v (B, heads, N, d_head)."""
+        return self.out((attention @ values).transpose(1, 2).flatten(2))
+
+    def feed_forward(self, tokens: Tensor) -> Tensor:
+        """The second half of the block, without its residual: FFN(LN2(tokens))."""
+        result: Tensor = self._block.ls_2(self._block.mlp(self._block.ln_2(tokens)))
         return result
 
 
@@ -109,12 +130,17 @@ class ClipModel:
         self._mean, self._std = tuple(mean), tuple(std)
         self._visual: Any = self.model.visual
         self._blocks: list[nn.Module] = list(self._visual.transformer.resblocks)
-        self.last = LastBlock(self._blocks[-1])
+        self.blocks = tuple(BlockParts(block) for block in self._blocks)
 
     @property
     def patch_size(self) -> int:
         """Side of a patch, in pixels."""
         return int(self._visual.patch_size[0])
+
+    @property
+    def last(self) -> BlockParts:
+        """The last block."""
+        return self.blocks[-1]
 
     @property
     def n_blocks(self) -> int:
@@ -146,14 +172,14 @@ class ClipModel:
 
         H and W must be multiples of `patch_size`.
         """
-        tokens, grid = self._embed(
+        embedded, grid = self._embed(
             normalise_pixels(windows, self._mean, self._std, self.device)
         )
-        states = []
+        tokens, states = embedded, []
         for block in self._blocks[:-1]:
             tokens = block(tokens)
             states.append(tokens)
-        return HiddenStates(states, grid)
+        return HiddenStates(embedded, states, grid)
 
     @torch.inference_mode()
     def last_block(self, tokens: Tensor) -> Tensor:

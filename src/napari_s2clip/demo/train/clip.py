@@ -23,7 +23,7 @@ from ...features.attention import (
     similarity_attention,
 )
 from ...features.levels import choose_mid_layer
-from ...models.clip import LastBlock
+from ...models.clip import BlockParts
 from ..architectures import CLIP_CONFIG, build_clip
 from ..scenes import DIFFICULTIES
 from ..vocabulary import SEEN_OBJECTS
@@ -145,7 +145,7 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     scale = torch.nn.Parameter(model.logit_scale.detach().clone())
     named = [(n, p) for n, p in model.named_parameters() if n != "logit_scale"]
     blocks = model.visual.transformer.resblocks
-    last = LastBlock(blocks[-1])
+    last = BlockParts(blocks[-1])
     middle = choose_mid_layer(len(blocks))
     inputs: dict[int, Tensor] = {}
     for number in (middle + 1, len(blocks) - 1):
@@ -159,8 +159,8 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
         q, k, v = last.qkv(inputs[len(blocks) - 1])
         shared = similarity_attention(cosine_similarity(inputs[middle + 1].float()))
         attention = (self_self_attention(q, k, last.scale) + shared[:, None]) / 2
-        values = (attention.to(v.dtype) @ v).transpose(1, 2).flatten(2)
-        local = model.visual.ln_post(last.out(values)) @ model.visual.proj
+        values = last.attend(attention.to(v.dtype), v)
+        local = model.visual.ln_post(values) @ model.visual.proj
         return F.normalize(vectors, dim=-1), F.normalize(local.float(), dim=-1)
 
     def batch(rng: np.random.Generator, step: int) -> tuple[list[Crop], Tensor]:

@@ -1,43 +1,30 @@
-"""From hidden states to dense features in CLIP's shared space, window by window."""
+"""S2CLIP, reconstructed from the paper's published appendix."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from .attention import (
+from ..attention import (
     cosine_similarity,
     self_self_attention,
     similarity_attention,
     smooth,
 )
-from .levels import choose_levels, choose_mid_layer
-from .outliers import find_outliers, repair
-from .proxy import aggregate
+from ..levels import choose_levels, choose_mid_layer
+from ..outliers import find_outliers, repair
+from ..proxy import aggregate
+from .parts import resample
 
 if TYPE_CHECKING:
-    from ..models.clip import ClipModel, HiddenStates
-    from ..settings import Settings
+    from ...models.clip import ClipModel, HiddenStates
+    from ...settings import Settings
 
-__all__ = ["clip_features", "s2clip_features"]
-
-
-def clip_features(clip: ClipModel, hidden: HiddenStates) -> Tensor:
-    """Vanilla CLIP: the library's last block, LN_post and projection on every patch.
-
-    Returns
-    -------
-    Tensor, (B, h, w, d)
-        Not normalised, on CLIP's grid.
-    """
-    tokens = clip.project(clip.last_block(hidden.states[-1]))[:, 1:]
-    return tokens.reshape(len(tokens), *hidden.grid, -1)
+__all__ = ["s2clip_features"]
 
 
-@torch.inference_mode()
 def s2clip_features(
     clip: ClipModel,
     hidden: HiddenStates,
@@ -98,7 +85,7 @@ def s2clip_features(
         if vfm_tokens is not None:
             values = aggregate(
                 vfm_tokens.flatten(1, 2),
-                _resample(values, hidden.grid, vfm_tokens.shape[1:3]),
+                resample(values, hidden.grid, vfm_tokens.shape[1:3]),
                 settings.proxy_beta,
                 settings.proxy_gamma,
             )
@@ -106,14 +93,3 @@ def s2clip_features(
     grid = hidden.grid if vfm_tokens is None else vfm_tokens.shape[1:3]
     assert isinstance(summed, Tensor)
     return clip.project(summed).reshape(len(patches), *grid, -1)
-
-
-def _resample(
-    tokens: Tensor, grid: tuple[int, int], new: torch.Size | tuple[int, int]
-) -> Tensor:
-    """Bilinear change of grid: (B, h * w, d) to (B, h' * w', d)."""
-    if tuple(new) == tuple(grid):
-        return tokens
-    maps = tokens.transpose(1, 2).reshape(len(tokens), -1, *grid)
-    maps = F.interpolate(maps, tuple(new), mode="bilinear", align_corners=False)
-    return maps.flatten(2).transpose(1, 2)

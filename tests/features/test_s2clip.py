@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from napari_s2clip.features.dense import clip_features, s2clip_features
+from napari_s2clip.features.methods.s2clip import s2clip_features
 from napari_s2clip.features.outliers import find_outliers, repair
 from napari_s2clip.models.load import load_models
 from napari_s2clip.models.specs import SPECS
@@ -96,16 +96,6 @@ def test_without_a_vision_model_the_grid_is_that_of_clip(models, windows):
         models.clip, hidden, None, SPECS["demo"].complete(Settings(proxy=False))
     )
     assert found.shape == (2, 8, 6, 128)
-
-
-def test_vanilla_features_are_the_last_block_projected(models, windows):
-    hidden = models.clip.hidden_states(windows)
-    found = clip_features(models.clip, hidden)
-    visual = models.clip.model.visual
-    with torch.inference_mode():
-        last = visual.transformer.resblocks[-1](hidden.states[-1])
-        expected = visual.ln_post(last)[:, 1:] @ visual.proj
-    assert torch.allclose(found.flatten(1, 2), expected, atol=1e-5)
 
 
 def test_a_constant_window_gives_finite_features(models):

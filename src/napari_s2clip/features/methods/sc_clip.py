@@ -1,0 +1,69 @@
+"""SC-CLIP (Bai et al. 2024): repaired outliers, mid-layer similarity, two passes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..attention import cosine_similarity, similarity_attention, smooth
+from ..levels import choose_levels, choose_mid_layer
+from ..outliers import find_outliers, repair
+from .parts import block_attention
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ...models.clip import ClipModel, HiddenStates
+    from ...settings import Settings
+    from .table import Method
+
+__all__ = ["sc_clip_features"]
+
+
+def sc_clip_features(
+    clip: ClipModel, hidden: HiddenStates, settings: Settings, method: Method
+) -> Tensor:
+    """Features of the last and of many layers, smoothed by a shallow one.
+
+    With S_mid of the repaired middle layer and S_low of the first level::
+
+        p   = repaired h_{L-2}, then smoothed by S_mid
+        A   = ½ [softmax₊(3 (S_mid - mean S_mid)) + softmax(s k kᵀ)]
+        x_u = smooth(Wo (A · Wv LN1(u)) + cls_weight · CLS(u), S_low)
+        f   = proj · LN_post(x_p + x_M),  M = Σ levels
+
+    Returns
+    -------
+    Tensor, (B, h, w, d)
+        Not normalised.
+    """
+    assert settings.smoothing_threshold is not None
+    assert settings.cls_weight is not None
+    deep = hidden.states[-1]
+    levels = tuple(choose_levels(clip.n_blocks, settings.levels))
+    middle = hidden.states[choose_mid_layer(clip.n_blocks, settings.mid_layer)][:, 1:]
+    patches = deep[:, 1:]
+    if settings.repair_outliers:
+        outliers = find_outliers(patches)
+        patches = repair(patches, outliers, hidden.grid)
+        middle = repair(middle, outliers, hidden.grid)
+    similarity = cosine_similarity(middle)
+    shared = similarity_attention(similarity)[:, None]
+    branches = [
+        (deep[:, :1], smooth(patches, similarity, settings.smoothing_threshold))
+    ]
+    low = None
+    if levels:
+        low = cosine_similarity(hidden.states[levels[0]][:, 1:])
+        total = torch.stack([hidden.states[level] for level in levels]).sum(0)
+        branches.append((total[:, :1], total[:, 1:]))
+    summed: Tensor | float = 0.0
+    for class_token, tokens in branches:
+        own, v = block_attention(clip.last, tokens, method, hidden.grid)
+        x = clip.last.attend((own + shared) / 2, v) + settings.cls_weight * class_token
+        if low is not None:
+            x = smooth(x, low, settings.smoothing_threshold)
+        summed = summed + x
+    assert isinstance(summed, torch.Tensor)
+    return clip.project(summed).reshape(len(patches), *hidden.grid, -1)
