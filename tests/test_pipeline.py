@@ -73,7 +73,9 @@ def test_the_region_table_describes_the_region_map():
         assert rows.max() + 1 <= row.y_max
         assert row.x_min < row.point_x < row.x_max
         mean = result.probabilities[row.class_id - 1][inside].mean()
-        assert row.mean_probability == pytest.approx(mean, abs=0.05)
+        # Taken at half resolution, where a small region has more edge than inside.
+        near = 0.05 if row.area > 1000 else 0.1
+        assert row.mean_probability == pytest.approx(mean, abs=near)
     np.testing.assert_array_equal(
         result.region_classes, np.where(result.regions > 0, result.coarse, 0)
     )

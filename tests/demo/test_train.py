@@ -231,6 +231,17 @@ def test_shares_are_best_where_patches_divide_themselves_between_true_captions()
     assert min(losses[1:]) > 3
 
 
+def test_targets_of_a_patch_are_the_mean_of_its_surroundings():
+    targets = torch.zeros(1, 9, 2)
+    targets[0, 0, 0] = 1.0  # the top left patch of 3 x 3
+    targets[0, 1:, 1] = 1.0
+    found = dino._around(targets)
+    # A corner has 4 patches around it, an edge 6, the middle 9.
+    expected = [1 / 4, 1 / 6, 0, 1 / 6, 1 / 9, 0, 0, 0, 0]
+    assert found[0, :, 0].tolist() == pytest.approx(expected)
+    assert torch.allclose(found.sum(-1), torch.ones(1, 9))
+
+
 def test_words_are_told_apart_and_add_up(monkeypatch):
     monkeypatch.setattr(clip, "WORD_STEPS", 60)
     torch.manual_seed(0)

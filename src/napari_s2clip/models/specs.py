@@ -143,12 +143,11 @@ SPECS: Final[dict[str, ModelSpec]] = {
             short_side=160,
             window=64,
             stride=32,
-            # Its class token outweighs the patches, its tokens are more alike, and the
-            # few that differ most are small objects.
-            smoothing_threshold=0.8,
+            # Its class token outweighs the patches, the few tokens that differ most are
+            # small objects, and its DINO's similarities differ little.
             cls_weight=0.0,
             repair_outliers=False,
-            proxy_gamma=25.0,
+            proxy_gamma=40.0,
         ),
         ModelSpec(
             "vit-b-16",

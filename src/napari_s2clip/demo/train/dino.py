@@ -20,11 +20,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..architectures import DINO_CONFIG, build_dino
 from .crops import Uint8Image, batch_tensor, crop_scene, random_scene
-from .fitting import Recipe, fit, start_from, whiten
+from .fitting import Recipe, fit, start_from
 
 __all__ = ["RECIPE", "train"]
 
-RECIPE = Recipe(steps=1500, batch=48, learning_rate=1e-3, weight_decay=0.05)
+RECIPE = Recipe(steps=1300, batch=48, learning_rate=1e-3, weight_decay=0.05)
 
 SCENE_SIZE = 192
 CROPS_PER_SCENE = 6
@@ -134,9 +134,6 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     torch.manual_seed(recipe.seed)
     student = _Learner().train()
     start_from(student.backbone, start, "dino.safetensors")
-    if start is None:
-        rng = np.random.default_rng((recipe.seed, 1))
-        whiten(student.backbone.patch_embed.proj, _views(_crops(rng, 48), rng)[0])
     teacher = copy.deepcopy(student).requires_grad_(False)
     patches = (SIDE // DINO_CONFIG["patch_size"]) ** 2
 
