@@ -1,0 +1,82 @@
+"""``python -m napari_s2clip.demo.methods``: every method on the same held-out scenes.
+
+Prints the two tables of ``docs/methods.md``: what the methods are, and the mean IoU of
+their coarse maps, with no refinement.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ..features.methods import METHODS, Method
+from ..settings import Settings
+from .evaluate import Evaluation, evaluate
+from .scenes import scenes
+
+__all__ = ["difference_rows", "score_rows"]
+
+
+def difference_rows() -> list[str]:
+    """Markdown rows: what each method does to the last blocks."""
+
+    def yes(value: bool) -> str:
+        return "yes" if value else ""
+
+    def attention(method: Method) -> str:
+        text = " + ".join(method.parts)
+        if method.row_sum != len(method.parts) and len(method.parts) > 1:
+            text = f"({text}) / {len(method.parts) / method.row_sum:g}"
+        if method.neighbourhood is not None:
+            text += f", Gaussian of {method.neighbourhood:g} patches"
+        return text
+
+    return [
+        (
+            "| `method` | Name | Source | Attention | Keys with class token | "
+            "Residual | Feed-forward | Blocks | Proxy |"
+        ),
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| `{m.name}` | {m.title} | {m.source} | {attention(m)} | "
+            f"{yes(m.class_token)} | {yes(m.residual)} | {yes(m.feed_forward)} | "
+            f"{m.blocks} | {yes(m.proxy)} |"
+            for m in METHODS.values()
+        ),
+    ]
+
+
+def score_rows(count: int, seed: int = 2024) -> list[str]:
+    """Markdown rows: mean IoU of the coarse map of each method, best first."""
+    from ..pipeline import S2CLIP
+
+    model = S2CLIP.load("demo", device="cpu")
+    found = {}
+    for name in METHODS:
+        evaluation = Evaluation()
+        settings = Settings(method=name, refine=False)
+        for item in evaluate(
+            model, scenes(count, seed=seed), settings=settings, compare=False
+        ):
+            evaluation.add(item)
+        figures = evaluation.figures()
+        found[name] = (figures["miou"]["coarse"], figures["time"]["encode"])
+    best_first = sorted(found, key=lambda name: -found[name][0])
+    return [
+        "| `method` | mean IoU of the coarse map | ms to encode |",
+        "| --- | --- | --- |",
+        *(f"| `{n}` | {found[n][0]:.3f} | {found[n][1]:.0f} |" for n in best_first),
+    ]
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(prog="python -m napari_s2clip.demo.methods")
+    parser.add_argument("--scenes", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=2024)
+    options = parser.parse_args()
+    rows = [*difference_rows(), "", *score_rows(options.scenes, options.seed)]
+    print("\n".join(rows))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
