@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from napari_s2clip.demo.methods import difference_rows, score_rows
 from napari_s2clip.features.methods import METHODS
 
@@ -19,3 +21,8 @@ def test_scores_are_sorted_and_vanilla_is_not_the_best():
     assert sorted(names) == sorted(METHODS)
     assert scores == sorted(scores, reverse=True)
     assert scores[names.index("s2clip")] > 2 * scores[names.index("clip")]
+
+
+def test_the_documentation_has_the_table_of_the_code():
+    page = Path(__file__).parents[2] / "docs" / "methods.md"
+    assert "\n".join(difference_rows()) in page.read_text(encoding="utf-8")

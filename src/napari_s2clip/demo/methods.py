@@ -53,7 +53,7 @@ def score_rows(count: int, seed: int = 2024) -> list[str]:
     found = {}
     for name in METHODS:
         evaluation = Evaluation()
-        settings = Settings(method=name, refine=False)
+        settings = Settings.model_validate({"method": name, "refine": False})
         for item in evaluate(
             model, scenes(count, seed=seed), settings=settings, compare=False
         ):
