@@ -335,6 +335,7 @@ def test_words_never_trained_are_zero_in_the_file(tmp_path):
     assert (table[unknown] == 0).all()
 
 
+@needs_muon
 def test_training_goes_on_from_earlier_weights(tmp_path):
     recipe = replace(sam.RECIPE, steps=1, batch=1)
     sam.train(tmp_path / "first", recipe)
