@@ -9,6 +9,7 @@ from napari.utils.notifications import (
     notification_manager,
     show_error,
 )
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFormLayout, QScrollArea, QVBoxLayout, QWidget
@@ -84,7 +85,9 @@ class S2CLIPWidget(QWidget):
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list; napari calls it when the list changes."""
-        self.image.refresh()
+        # Older versions of napari call it once more for a deleted widget.
+        if isalive(self.image):
+            self.image.refresh()
 
     def start(self) -> None:
         """Start a run on what is shown of the chosen image."""

@@ -151,7 +151,9 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         try:
             return _oriented(_tiff_pixels(tiff, page), page)
         except ValueError as error:
-            if isinstance(error, _Refused) or "imagecodecs" not in str(error):
+            # Newer versions of tifffile name imagecodecs, older ones the compression.
+            missing = "imagecodecs" in str(error) or "COMPRESSION." in str(error)
+            if isinstance(error, _Refused) or not missing:
                 raise
     # Pillow's libtiff decodes what tifffile needs the imagecodecs package for.
     return _read_with_pillow(path, one_frame=False)
