@@ -8,7 +8,7 @@ with every CLIP (Table 2 and section "implementation"), 448 px short side, windo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -74,16 +74,11 @@ class ModelSpec:
 
     def complete(self, settings: Settings) -> Settings:
         """Fill the settings that are left to the model (None) with its own."""
-        own = (
-            "short_side",
-            "window",
-            "stride",
-            "smoothing_threshold",
-            "cls_weight",
-            "repair_outliers",
-            "proxy_gamma",
-        )
-        missing = {n: getattr(self, n) for n in own if getattr(settings, n) is None}
+        missing = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if getattr(settings, field.name, ...) is None
+        }
         return settings.model_copy(update=missing)
 
     @property

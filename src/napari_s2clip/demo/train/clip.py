@@ -148,7 +148,7 @@ def train(out: Path, recipe: Recipe = RECIPE, start: Path | None = None) -> None
     last = BlockParts(blocks[-1])
     middle = choose_mid_layer(len(blocks))
     inputs: dict[int, Tensor] = {}
-    for number in (middle + 1, len(blocks) - 1):
+    for number in {middle + 1, len(blocks) - 1}:
         blocks[number].register_forward_pre_hook(
             lambda _, given, number=number: inputs.update({number: given[0][:, 1:]})
         )

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..attention import (
-    cosine_similarity,
-    self_self_attention,
-    similarity_attention,
-    smooth,
-)
+from ..attention import cosine_similarity, similarity_attention, smooth
 from ..levels import choose_levels, choose_mid_layer
 from ..outliers import find_outliers, repair
 from ..proxy import aggregate
-from .parts import resample
+from .parts import block_attention, resample
+from .table import METHODS
 
 if TYPE_CHECKING:
     from ...models.clip import ClipModel, HiddenStates
@@ -76,20 +72,25 @@ def s2clip_features(
         branches = [(c, repair(u, outliers, hidden.grid)) for c, u in branches]
     similarity = cosine_similarity(middle)
     shared = similarity_attention(similarity)[:, None]
-    summed: Tensor | float = 0.0
-    for cls_token, tokens in branches:
+    found = []
+    for _, tokens in branches:
         u = smooth(tokens, similarity, settings.smoothing_threshold)
-        q, k, v = clip.last.qkv(u)
-        attention = (self_self_attention(q, k, clip.last.scale) + shared) / 2
-        values = (attention @ v).transpose(1, 2).flatten(2)
-        if vfm_tokens is not None:
-            values = aggregate(
-                vfm_tokens.flatten(1, 2),
-                resample(values, hidden.grid, vfm_tokens.shape[1:3]),
-                settings.proxy_beta,
-                settings.proxy_gamma,
-            )
-        summed = summed + clip.last.out(values) + settings.cls_weight * cls_token
-    grid = hidden.grid if vfm_tokens is None else vfm_tokens.shape[1:3]
-    assert isinstance(summed, Tensor)
+        own, v = block_attention(clip.last, u, METHODS["s2clip"], hidden.grid)
+        found.append((((own + shared) / 2) @ v).transpose(1, 2).flatten(2))
+    grid = hidden.grid
+    if vfm_tokens is not None:
+        grid = (vfm_tokens.shape[1], vfm_tokens.shape[2])
+        # The branches side by side: the proxy attention is costly, and one for all.
+        joined = aggregate(
+            vfm_tokens.flatten(1, 2),
+            resample(torch.cat(found, -1), hidden.grid, grid),
+            settings.proxy_beta,
+            settings.proxy_gamma,
+        )
+        found = list(joined.chunk(len(found), -1))
+    outputs = [
+        clip.last.out(values) + settings.cls_weight * cls_token
+        for values, (cls_token, _) in zip(found, branches, strict=True)
+    ]
+    summed = torch.stack(outputs).sum(0)
     return clip.project(summed).reshape(len(patches), *grid, -1)
