@@ -34,6 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("models",),
     ("text", "features", "coarse", "regions", "refine"),
+    ("classification", "completion"),
     ("pipeline",),
     (
         *("io", "batch", "evaluation", "plane", "layers"),

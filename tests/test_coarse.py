@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from napari_s2clip import coarse
 from napari_s2clip.classes import ClassSet
-from napari_s2clip.coarse import average_logits, classify, resize_rows
-from napari_s2clip.features.windows import WindowPlan
+from napari_s2clip.coarse import classify, resize_rows
 
 
 @given(
@@ -29,14 +28,6 @@ def test_rows_equal_those_of_the_whole_picture(h, w, height, width, data):
     assert torch.allclose(rows, whole[:, first:last], atol=1e-5)
 
 
-def test_overlapping_windows_are_averaged():
-    plan = WindowPlan((2, 3), (2, 3), (2, 2), ((0, 0), (0, 1)))
-    features = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).view(2, 1, 1, 2)
-    text = torch.tensor([[1.0, 0.0]])
-    logits = average_logits(features.expand(2, 2, 2, 2), text, plan)
-    assert torch.equal(logits, torch.tensor([[[1.0, 0.5, 0.0], [1.0, 0.5, 0.0]]]))
-
-
 def logits_of(rows: list[list[float]]) -> torch.Tensor:
     """One pixel row: phrases by pixels."""
     return torch.tensor(rows)[:, None, :]
@@ -54,6 +45,13 @@ def test_label_is_the_best_class_counted_from_one():
     assert result.labels.dtype == np.uint16
     expected = torch.tensor([2.0, 0.0]).softmax(0).numpy()
     np.testing.assert_allclose(result.probabilities[:, 0, 0], expected, rtol=1e-6)
+
+
+def test_shares_are_divided_by_their_sum():
+    result = run([[3.0, 0.0], [1.0, 0.0]], ClassSet(["a", "b"]), logit_scale=None)
+    np.testing.assert_allclose(result.probabilities[:, 0, 0], [0.75, 0.25])
+    # Nothing speaks for any class there.
+    assert result.probabilities[:, 0, 1].tolist() == [0.0, 0.0]
 
 
 def test_logit_scale_multiplies():

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_s2clip import S2CLIP, Cancelled, CancelToken, ClassSet, Settings
+from napari_s2clip.completion import complete_settings
 from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.image import to_rgb
 from napari_s2clip.models.errors import WeightsNotFound
@@ -262,7 +263,7 @@ def test_provenance_is_plain_data(model, image):
     settings = Settings(refine=False)
     result = model.segment(image, NAMES, settings=settings)
     loaded = json.loads(json.dumps(result.provenance))
-    assert Settings(**loaded["settings"]) == model.spec.complete(settings)
+    assert Settings(**loaded["settings"]) == complete_settings(model.spec, settings)
     assert loaded["model"] == "demo"
     assert loaded["parts"]["clip"]["file"] == "random weights"
     assert torch.__version__.startswith(loaded["versions"]["torch"])

@@ -17,7 +17,6 @@ def test_defaults_are_valid_and_those_of_the_method():
     settings = Settings()
     assert Settings.model_validate(settings.model_dump()) == settings
     # METHOD: free vocabularies.
-    assert settings.logit_scale == 40
     assert settings.probability_threshold == 0
     assert settings.coarse_threshold == 0.2
     assert settings.iou_threshold == 0.8
@@ -26,6 +25,9 @@ def test_defaults_are_valid_and_those_of_the_method():
     # These are the model's to choose.
     assert settings.short_side is settings.window is settings.stride is None
     assert settings.levels is settings.mid_layer is None
+    assert settings.level_weights == "uniform"
+    # And this the method's.
+    assert settings.logit_scale is None
     real = SPECS["vit-b-16"].complete(settings)
     assert (real.short_side, real.window, real.stride) == (448, 336, 112)
     assert (real.smoothing_threshold, real.cls_weight) == (0.4, 0.3)
@@ -81,7 +83,14 @@ def test_settings_cannot_be_changed():
         ({"window": 8}, "window"),
         ({"levels": "all"}, "levels"),
         ({"levels": (-1,)}, "levels"),
-        ({"method": "magic"}, "'s2clip', 'clip', 'maskclip'.*'proxyclip'"),
+        ({"attention": ()}, "attention\n.*at least 1 item"),
+        ({"attention": ("xx",)}, "attention"),
+        ({"level_weights": "gini"}, "level_weights\n.*'entropy-'"),
+        ({"mid_share": 1.5}, "mid_share\n.*less than or equal to 1"),
+        ({"neighbourhood": -1}, "neighbourhood"),
+        ({"positions": "nearest"}, "positions"),
+        ({"variant": "x"}, "variant"),
+        ({"method": "magic"}, "'s2clip', 'clip', 'maskclip'.*'trident'"),
         ({"window": 96, "stride": 97}, r"stride \(97 px\) is larger than window"),
         ({"prompt_box": False, "prompt_point": False}, "SAM needs one of them"),
     ],

@@ -14,9 +14,8 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from .classes import ClassSet
-    from .features.windows import WindowPlan
 
-__all__ = ["CoarseMap", "average_logits", "classify", "resize_rows"]
+__all__ = ["CoarseMap", "classify", "resize_rows"]
 
 _BLOCK = 1 << 24
 """Logits held at once while the image is filled, in elements (64 MB)."""
@@ -35,35 +34,6 @@ class CoarseMap:
 
     labels: NDArray[np.uint16]
     probabilities: NDArray[np.float32]
-
-
-def average_logits(features: Tensor, text: Tensor, plan: WindowPlan) -> Tensor:
-    """Cosine logits of every window, averaged where windows overlap.
-
-    Parameters
-    ----------
-    features : Tensor, (windows, h, w, d)
-        Unit vectors.
-    text : Tensor, (Q, d)
-        Unit vectors of the phrases.
-    plan : WindowPlan
-
-    Returns
-    -------
-    Tensor of float32, (Q, H', W')
-        On the resized image.
-    """
-    total = features.new_zeros((len(text), *plan.size))
-    hits = features.new_zeros(plan.size)
-    height, width = plan.window
-    for window, (top, left) in zip(features, plan.corners, strict=True):
-        logits = (window @ text.T).permute(2, 0, 1)[None]
-        logits = F.interpolate(
-            logits, plan.window, mode="bilinear", align_corners=False
-        )[0]
-        total[:, top : top + height, left : left + width] += logits
-        hits[top : top + height, left : left + width] += 1
-    return total / hits
 
 
 def resize_rows(maps: Tensor, size: tuple[int, int], first: int, last: int) -> Tensor:
@@ -86,42 +56,49 @@ def resize_rows(maps: Tensor, size: tuple[int, int], first: int, last: int) -> T
 
 
 def classify(
-    logits: Tensor,
+    scores: Tensor,
     classes: ClassSet,
     image_size: tuple[int, int],
     *,
-    logit_scale: float,
+    logit_scale: float | None,
     probability_threshold: float,
     on_rows: Callable[[int, int], None] = lambda done, total: None,
 ) -> CoarseMap:
     """Probabilities and labels at image size.
 
-    p = softmax(scale · logits) over all phrases; a class's probability is the maximum
-    over its phrases; background is a class of its own that maps to 0, and so do pixels
-    whose best class stays below ``probability_threshold``.
+    p = softmax(scale · scores) over all phrases, or the scores divided by their sum
+    where they are shares of the pixel already (no scale). A class's probability is the
+    maximum over its phrases; background is a class of its own that maps to 0, and so do
+    pixels whose best class stays below ``probability_threshold``.
 
     Parameters
     ----------
-    logits : Tensor, (Q, h, w)
-        Cosines for the phrases of all classes in order, background words last.
+    scores : Tensor, (Q, h, w)
+        For the phrases of all classes in order, background words last: cosines, or
+        shares, which are not negative.
     classes : ClassSet
     image_size : (int, int)
         Height and width of the result.
-    logit_scale, probability_threshold : float
+    logit_scale : float or None
+    probability_threshold : float
     on_rows : callable
         Called with rows done and rows in all.
     """
     height, width = image_size
     owner = [i for i, entry in enumerate(classes) for _ in entry.phrases]
     owner += [len(classes)] * len(classes.background)
-    groups = torch.tensor(owner, device=logits.device)
+    groups = torch.tensor(owner, device=scores.device)
     plain = len(owner) == len(classes)
     probabilities = np.empty((len(classes), height, width), np.float32)
     labels = np.empty((height, width), np.uint16)
     step = max(1, _BLOCK // (len(owner) * width))
     for first in range(0, height, step):
         last = min(height, first + step)
-        band = (logit_scale * resize_rows(logits, image_size, first, last)).softmax(0)
+        band = resize_rows(scores, image_size, first, last)
+        if logit_scale is None:
+            band = band / band.sum(0, keepdim=True).clamp(min=1e-30)
+        else:
+            band = (logit_scale * band).softmax(0)
         if not plain:
             index = groups.view(-1, 1, 1).expand_as(band)
             best = band.new_zeros((max(owner) + 1, *band.shape[1:]))

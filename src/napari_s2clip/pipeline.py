@@ -18,7 +18,9 @@ import numpy as np
 
 from . import __version__
 from .classes import ClassEntry, ClassSet
-from .coarse import CoarseMap, average_logits, classify
+from .classification import phrase_scores
+from .coarse import CoarseMap, classify
+from .completion import check_settings, complete_settings
 from .features.encode import ImageFeatures, encode_image
 from .features.methods import find_method
 from .image import RGBImage, to_rgb
@@ -128,7 +130,7 @@ class S2CLIP:
         return encode_image(
             self.models,
             rgb.pixels,
-            self.spec.complete(settings or Settings()),
+            self._complete(settings or Settings()),
             Reporter(progress, cancel),
             rgb.notes,
         )
@@ -175,10 +177,10 @@ class S2CLIP:
         clock = _Clock()
         if isinstance(image, ImageFeatures):
             features = image
-            settings = self.spec.complete(settings or features.settings)
+            settings = self._complete(settings or features.settings)
             self._check_fit(features, settings)
         else:
-            settings = self.spec.complete(settings or Settings())
+            settings = self._complete(settings or Settings())
             with clock("encode"):
                 features = self.encode(
                     image, settings=settings, progress=progress, cancel=cancel
@@ -213,6 +215,11 @@ class S2CLIP:
             seconds=clock.seconds,
         )
 
+    def _complete(self, settings: Settings) -> Settings:
+        complete = complete_settings(self.spec, settings)
+        check_settings(complete, self.models.clip)
+        return complete
+
     def _classify(
         self,
         features: ImageFeatures,
@@ -223,13 +230,21 @@ class S2CLIP:
         report("classify", 0, 1, "class names")
         phrases = [p for entry in classes for p in entry.phrases]
         text = self._text([*phrases, *classes.background])
+        scores = phrase_scores(
+            self.models.clip,
+            features,
+            text,
+            len(phrases),
+            settings,
+            lambda done, total: report("classify", done, 2 * total),
+        )
         return classify(
-            average_logits(features.dense, text, features.plan),
+            scores.maps,
             classes,
             features.image_size,
-            logit_scale=settings.logit_scale,
+            logit_scale=None if scores.are_shares else settings.logit_scale,
             probability_threshold=settings.probability_threshold,
-            on_rows=lambda done, total: report("classify", done, total),
+            on_rows=lambda done, total: report("classify", total + done, 2 * total),
         )
 
     def _refine(

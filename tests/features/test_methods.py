@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from napari_s2clip.features.methods import METHODS, dense_features, find_method
 from napari_s2clip.features.methods.dual_path import first_block
+from napari_s2clip.features.methods.resclip import feedback_features, middle_blocks
 from napari_s2clip.features.outliers import find_outliers, repair
 from napari_s2clip.models.load import load_models
 from napari_s2clip.models.specs import SPECS
@@ -206,7 +207,72 @@ def sc_clip(plain, tokens):
     return plain.project(found)
 
 
+def cliper(plain, tokens, *, as_code=False):
+    fused = 0.0
+    for number in range(5):
+        q, k, _ = plain.qkv(number, plain.inputs[number])
+        s = q.shape[-1] ** -0.5
+        rows = [softmax(s * a @ b.T) for a, b in zip(q, k, strict=True)]
+        fused = fused + np.array(rows)
+    found = []
+    for number in range(6):
+        if as_code or not number:
+            fused = fused / fused.sum(1, keepdims=True)
+            fused = fused / fused.sum(2, keepdims=True)
+        attention = (fused + fused.transpose(0, 2, 1)) / 2
+        attention = np.maximum(attention - attention.mean(1, keepdims=True), 0)
+        attention = attention / attention.sum(2, keepdims=True)
+        x = plain.inputs[number]
+        if as_code and number < 5:
+            x = plain.layer_norm(plain.blocks[number].ln_1, x)
+        _, _, v = plain.qkv(-1, x)
+        found.append(plain.project(plain.out(-1, attention, v))[1:])
+    plain.affinity = attention.mean(0)[1:, 1:]
+    return np.concatenate(found)
+
+
+def cross_layers(plain):
+    """Mean attention of the middle blocks of six: 2 and 3."""
+    total = 0.0
+    for number in (2, 3):
+        q, k, _ = plain.qkv(number, plain.inputs[number])
+        s = q.shape[-1] ** -0.5
+        rows = [softmax(s * a @ b.T) for a, b in zip(q, k, strict=True)]
+        total = total + np.array(rows) / 2
+    return total
+
+
+def resclip(plain, tokens, feedback=None):
+    _, k, v = plain.qkv(-1, plain.inputs[-1])
+    s, near = k.shape[-1] ** -0.5, gaussian(GRID, 5.0, 1)
+    own = []
+    for head in k:
+        scores = s * head @ head.T
+        if feedback is not None:
+            padded = np.pad(feedback / feedback.max(), ((1, 0), (1, 0)))
+            scores = 2.1 * (0.3 * scores + 0.7 * padded)
+        own.append(softmax(scores + near))
+    mixed = 2.0 * (0.7 * np.array(own) + 0.3 * cross_layers(plain))
+    return plain.project(plain.out(-1, mixed, v))[1:]
+
+
+def trident(plain, tokens, mean=None):
+    """What is spliced: Wo of ProxyCLIP's values, before LN_post."""
+    _, _, v = plain.qkv(-1, plain.inputs[-1][1:])
+    joined = np.concatenate(list(v), 1)
+    maps = torch.from_numpy(joined.T.reshape(1, -1, *GRID))
+    fine = F.interpolate(maps, tokens.shape[:2], mode="bilinear")[0]
+    d = unit(tokens.reshape(-1, tokens.shape[-1]).double().numpy())
+    s = d @ d.T
+    attention = softmax(3.0 * (s - 1.2 * (s.mean() if mean is None else mean)), True)
+    mixed = attention @ fine.flatten(1).T.numpy()
+    return plain.linear(plain.blocks[-1].attn.out_proj, mixed)
+
+
 REFERENCES = {
+    "cliper": cliper,
+    "resclip": resclip,
+    "trident": trident,
     "maskclip": maskclip,
     "sclip": sclip,
     "clearclip": clearclip,
@@ -229,19 +295,19 @@ def test_a_method_equals_its_formula(models, windows, vfm_tokens, name):
     hidden = models.clip.hidden_states(windows)
     assert hidden.grid == GRID
     settings = Settings(method=name, **SETTINGS)
-    found = dense_features(models.clip, hidden, vfm_tokens, settings)
+    found = dense_features(models.clip, hidden, vfm_tokens, settings).dense
     for index in range(2):
         plain = Plain(models.clip, hidden, index)
         expected = REFERENCES[name](plain, vfm_tokens[index])
         scale = np.abs(expected).max()
         np.testing.assert_allclose(
-            found[index].flatten(0, 1), expected, atol=1e-4 * scale
+            found[index].flatten(0, -2), expected, atol=1e-4 * scale
         )
 
 
 def test_vanilla_features_are_the_last_block_projected(models, windows):
     hidden = models.clip.hidden_states(windows)
-    found = dense_features(models.clip, hidden, None, Settings(method="clip"))
+    found = dense_features(models.clip, hidden, None, Settings(method="clip")).dense
     visual = models.clip.model.visual
     with torch.inference_mode():
         last = visual.transformer.resblocks[-1](hidden.states[-1])
@@ -256,7 +322,7 @@ def test_features_of_a_window_do_not_depend_on_the_batch(
     settings = Settings(method=name, **SETTINGS)
     together = dense_features(
         models.clip, models.clip.hidden_states(windows), vfm_tokens, settings
-    )
+    ).dense
     for index in range(2):
         part = slice(index, index + 1)
         alone = dense_features(
@@ -264,7 +330,7 @@ def test_features_of_a_window_do_not_depend_on_the_batch(
             models.clip.hidden_states(windows[part]),
             vfm_tokens[part],
             settings,
-        )
+        ).dense
         assert torch.allclose(
             F.normalize(alone, dim=-1), F.normalize(together[part], dim=-1), atol=1e-5
         )
@@ -278,8 +344,154 @@ def test_a_constant_window_gives_finite_features(models, name):
         models.clip.hidden_states(black),
         models.vfm.tokens(black),
         Settings(method=name, **SETTINGS),
-    )
+    ).dense
     assert torch.isfinite(found).all()
+
+
+def test_the_code_of_cliper_balances_again_and_norms_twice(models, windows):
+    hidden = models.clip.hidden_states(windows)
+    settings = Settings(method="cliper", variant="code")
+    found = dense_features(models.clip, hidden, None, settings)
+    assert found.dense.shape == (2, 6, *GRID, 128)
+    for index in range(2):
+        plain = Plain(models.clip, hidden, index)
+        expected = cliper(plain, None, as_code=True)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(
+            found.dense[index].flatten(0, 2), expected, atol=1e-4 * scale
+        )
+        np.testing.assert_allclose(
+            found.extras["affinity"][index], plain.affinity, atol=1e-5
+        )
+
+
+def test_the_code_of_trident_shares_one_mean(models, windows, vfm_tokens):
+    hidden = models.clip.hidden_states(windows)
+    settings = Settings(method="trident", **SETTINGS)
+    mean = torch.tensor(0.3)
+    found = dense_features(models.clip, hidden, vfm_tokens, settings, mean).dense
+    plain = Plain(models.clip, hidden, 0)
+    expected = trident(plain, vfm_tokens[0], mean=0.3)
+    np.testing.assert_allclose(found[0].flatten(0, 1), expected, atol=1e-4)
+
+
+def test_resclip_mixes_the_feedback_into_the_scores(models, windows):
+    hidden = models.clip.hidden_states(windows)
+    settings = Settings(method="resclip", **SETTINGS)
+    first = dense_features(models.clip, hidden, None, settings)
+    feedback = torch.rand(2, 48, 48, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        found = feedback_features(
+            models.clip,
+            first.extras["tokens"],
+            first.extras["cross"],
+            feedback,
+            GRID,
+            settings,
+            METHODS["resclip"],
+        )
+    for index in range(2):
+        plain = Plain(models.clip, hidden, index)
+        np.testing.assert_allclose(
+            first.extras["cross"][index], cross_layers(plain), atol=1e-5
+        )
+        expected = resclip(plain, None, feedback[index].double().numpy())
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(
+            found[index].flatten(0, 1), expected, atol=1e-4 * scale
+        )
+
+
+def test_the_extra_of_clip_surgery_is_the_library_class_vector(models):
+    windows = np.random.default_rng(3).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    hidden = models.clip.hidden_states(windows)
+    found = dense_features(models.clip, hidden, None, Settings(method="clip-surgery"))
+    pixels = models.clip.normalise(windows)
+    with torch.inference_mode():
+        expected = F.normalize(models.clip.model.encode_image(pixels), dim=-1)
+    assert torch.allclose(found.extras["class_token"], expected, atol=1e-5)
+
+
+OVERRIDES = {
+    "attention": {"attention": ("vv",)},
+    "neighbourhood": {"neighbourhood": 2.0},
+    "residual": {"residual": True},
+    "feed-forward": {"feed_forward": True},
+    "mixture": {"attention": ("identity", "qk", "kk")},
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_clearclip_with_other_parts(models, windows, override):
+    hidden = models.clip.hidden_states(windows)
+    settings = Settings(method="clearclip", **OVERRIDES[override], **SETTINGS)
+    found = dense_features(models.clip, hidden, None, settings).dense
+    plain = Plain(models.clip, hidden, 0)
+    x = plain.inputs[-1]
+    q, k, v = plain.qkv(-1, x)
+    s = q.shape[-1] ** -0.5
+    attention = per_head(q, s, gaussian(GRID, 2.0, 1) * (override == "neighbourhood"))
+    if override == "attention":
+        attention = per_head(v, s)
+    if override == "mixture":
+        own = [softmax(s * a @ b.T) for a, b in zip(q, k, strict=True)]
+        eye = np.eye(len(x))
+        attention = [
+            (eye + a + b) / 3 for a, b in zip(own, per_head(k, s), strict=True)
+        ]
+    y = plain.out(-1, attention, v)
+    if override == "residual":
+        y = x + y
+    if override == "feed-forward":
+        y = y + plain.feed_forward(-1, y)
+    expected = plain.project(y)[1:]
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found[0].flatten(0, 1), expected, atol=1e-4 * scale)
+
+
+def test_the_library_block_rebuilt_from_its_parts_is_the_same(models, windows):
+    hidden = models.clip.hidden_states(windows)
+    own = dense_features(models.clip, hidden, None, Settings(method="clip"))
+    rebuilt = Settings(method="clip", attention=("qk",))
+    found = dense_features(models.clip, hidden, None, rebuilt)
+    assert torch.allclose(found.dense, own.dense, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["s2clip", "sc-clip", "proxyclip", "trident"])
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_overrides_change_a_method(models, windows, vfm_tokens, name, override):
+    hidden = models.clip.hidden_states(windows)
+    plain = Settings(method=name, **SETTINGS)
+    other = Settings(method=name, **OVERRIDES[override], **SETTINGS)
+    a, b = (
+        dense_features(models.clip, hidden, vfm_tokens, s).dense for s in (plain, other)
+    )
+    assert a.shape == b.shape
+    # ProxyCLIP's identity has no scores to which a neighbourhood could be added.
+    same = override == "neighbourhood" and "identity" in METHODS[name].parts
+    assert torch.allclose(a, b, atol=1e-5) == same
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "field"),
+    [
+        ("gem", {"feed_forward": True}, "feed_forward"),
+        ("cliper", {"attention": ("qq",)}, "attention"),
+        ("cliper", {"residual": False}, "residual"),
+    ],
+)
+def test_what_a_method_does_not_have_is_refused(name, values, field):
+    settings = Settings(method=name, **values)
+    with pytest.raises(ValueError, match=f"{field}: the method {name} has no such"):
+        METHODS[name].adapted(settings)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [(12, [5, 6, 7, 8]), (24, [*range(10, 18)]), (6, [2, 3]), (2, [0]), (1, [0])],
+)
+def test_middle_blocks_by_ratio(blocks, expected):
+    assert list(middle_blocks(blocks)) == expected
 
 
 @pytest.mark.parametrize(

@@ -55,9 +55,9 @@ def test_aggregating_is_exact_for_every_chunk_size(batch, count, max_scores, see
 def test_no_more_scores_than_the_bound_are_held(monkeypatch, max_scores, rows):
     asked = []
 
-    def spy(tokens, beta, gamma, part):
+    def spy(tokens, beta, gamma, part, mean):
         asked.append(part)
-        return proxy_attention(tokens, beta, gamma, part)
+        return proxy_attention(tokens, beta, gamma, part, mean)
 
     monkeypatch.setattr(proxy, "proxy_attention", spy)
     aggregate(torch.randn(2, 12, 3), torch.randn(2, 12, 2), max_scores=max_scores)

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from napari_s2clip.features.methods import METHODS, dense_features
 from napari_s2clip.features.methods.s2clip import s2clip_features
 from napari_s2clip.features.outliers import find_outliers, repair
 from napari_s2clip.models.load import load_models
@@ -82,7 +83,9 @@ def test_features_equal_the_formula(models, windows):
     hidden = models.clip.hidden_states(windows)
     # A finer grid than CLIP's, as a vision model with a smaller patch would give.
     tokens = torch.randn(2, 16, 12, 32, generator=torch.Generator().manual_seed(0))
-    found = s2clip_features(models.clip, hidden, tokens, settings)
+    found = s2clip_features(
+        models.clip, hidden, tokens, settings, METHODS["s2clip"]
+    ).dense
     assert found.shape == (2, 16, 12, 128)
     for index in range(2):
         with torch.inference_mode():
@@ -92,16 +95,15 @@ def test_features_equal_the_formula(models, windows):
 
 def test_without_a_vision_model_the_grid_is_that_of_clip(models, windows):
     hidden = models.clip.hidden_states(windows)
-    found = s2clip_features(
-        models.clip, hidden, None, SPECS["demo"].complete(Settings(proxy=False))
-    )
-    assert found.shape == (2, 8, 6, 128)
+    settings = SPECS["demo"].complete(Settings(proxy=False))
+    found = dense_features(models.clip, hidden, None, settings)
+    assert found.dense.shape == (2, 8, 6, 128)
 
 
 def test_a_constant_window_gives_finite_features(models):
     black = np.zeros((1, 96, 96, 3), np.uint8)
     hidden = models.clip.hidden_states(black)
     tokens = models.vfm.tokens(black)
-    assert torch.isfinite(
-        s2clip_features(models.clip, hidden, tokens, SPECS["demo"].complete(Settings()))
-    ).all()
+    settings = SPECS["demo"].complete(Settings())
+    found = dense_features(models.clip, hidden, tokens, settings)
+    assert torch.isfinite(found.dense).all()

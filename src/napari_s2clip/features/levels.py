@@ -1,10 +1,20 @@
-"""Which blocks of CLIP are used, for any depth."""
+"""Which blocks of CLIP are used, for any depth, and how their states are summed."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-__all__ = ["choose_levels", "choose_mid_layer"]
+import torch
+from torch import Tensor
+
+from .entropy import spatial_entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Weighting", "choose_levels", "choose_mid_layer", "level_weights", "sum_up"]
+
+Weighting: TypeAlias = Literal["uniform", "entropy+", "entropy-"]
 
 # Blocks from 0: first and last level, middle layer (METHOD: inferred from the public
 # codes of related methods).
@@ -57,3 +67,65 @@ def choose_mid_layer(n_blocks: int, given: int | None = None) -> int:
     if given is not None:
         return _check(given, n_blocks, "mid_layer")
     return _for_depth(n_blocks)[2]
+
+
+def level_weights(entropies: Tensor, weighting: Weighting) -> Tensor:
+    """Weights w_l = L softmax_l(± (H_l − mean H) / std H) of each image's levels.
+
+    The scores are standard scores, so that neither the grid nor the scale of the
+    features matters. The sign is not published: ``"entropy+"`` prefers levels that are
+    spread out, ``"entropy-"`` those that are concentrated. Levels of one entropy weigh
+    the same.
+
+    Parameters
+    ----------
+    entropies : Tensor, (B, L)
+        Of `spatial_entropy`, one column a level.
+    weighting : {"uniform", "entropy+", "entropy-"}
+
+    Returns
+    -------
+    Tensor, (B, L)
+        Rows sum to L, so that the sum of the levels keeps its size.
+
+    Raises
+    ------
+    ValueError
+        If the weighting is unknown.
+    """
+    signs = {"uniform": 0.0, "entropy+": 1.0, "entropy-": -1.0}
+    if weighting not in signs:
+        raise ValueError(
+            f"level_weights: no weighting {weighting!r}; choose one of "
+            f"{', '.join(signs)}"
+        )
+    centred = entropies - entropies.mean(1, keepdim=True)
+    deviation = centred.square().mean(1, keepdim=True).sqrt()
+    # Rounding alone is no difference.
+    same = deviation <= 1e-6 * entropies.abs().amax(1, keepdim=True)
+    scores = torch.where(same, 0.0, centred / deviation.masked_fill(same, 1.0))
+    return entropies.shape[1] * (signs[weighting] * scores).softmax(1)
+
+
+def sum_up(states: Sequence[Tensor], weighting: Weighting = "uniform") -> Tensor:
+    """M = Σ_l w_l h_l over the levels.
+
+    Parameters
+    ----------
+    states : sequence of Tensor, each (B, 1 + N, width)
+        Class token first; it is summed with the same weights but has no say in them.
+    weighting : {"uniform", "entropy+", "entropy-"}
+        See `level_weights`.
+
+    Returns
+    -------
+    Tensor, (B, 1 + N, width)
+    """
+    if weighting == "uniform":
+        return torch.stack(list(states)).sum(0)
+    entropies = torch.stack([spatial_entropy(state[:, 1:]) for state in states], 1)
+    weights = level_weights(entropies, weighting)
+    total = torch.zeros_like(states[0])
+    for number, state in enumerate(states):
+        total = total + weights[:, number, None, None] * state
+    return total

@@ -12,10 +12,25 @@ from torch import Tensor
 
 from .attention import softmax_positive
 
-__all__ = ["MAX_SCORES", "aggregate", "proxy_attention"]
+__all__ = ["MAX_SCORES", "aggregate", "mean_similarity", "proxy_attention"]
 
 MAX_SCORES = 2**22
 """Attention scores that `aggregate` holds at once (16 MiB of float32)."""
+
+
+def mean_similarity(tokens: Tensor) -> Tensor:
+    """Mean S of each window: the squared length of its mean unit vector.
+
+    Parameters
+    ----------
+    tokens : Tensor, (B, N, d)
+
+    Returns
+    -------
+    Tensor, (B, 1, 1)
+    """
+    unit = F.normalize(tokens, dim=-1)
+    return unit.mean(1).square().sum(-1)[:, None, None]
 
 
 def proxy_attention(
@@ -23,6 +38,7 @@ def proxy_attention(
     beta: float = 1.2,
     gamma: float = 3.0,
     rows: slice = slice(None),
+    mean: Tensor | None = None,
 ) -> Tensor:
     """Rows of A = softmax₊(γ (S − β mean S)).
 
@@ -32,6 +48,9 @@ def proxy_attention(
     beta, gamma : float
     rows : slice
         Tokens whose rows are wanted; R of them.
+    mean : Tensor, optional
+        Mean similarity, of each window's own tokens if not given; anything that
+        broadcasts with (B, 1, 1).
 
     Returns
     -------
@@ -39,8 +58,8 @@ def proxy_attention(
         Rows sum to 1.
     """
     unit = F.normalize(tokens, dim=-1)
-    # The mean of all N² cosines is the squared length of the mean vector.
-    mean = unit.mean(1).square().sum(-1)[:, None, None]
+    if mean is None:
+        mean = mean_similarity(tokens)
     similarity = unit[:, rows] @ unit.transpose(-1, -2)
     return softmax_positive(gamma * (similarity - beta * mean))
 
@@ -50,6 +69,7 @@ def aggregate(
     values: Tensor,
     beta: float = 1.2,
     gamma: float = 3.0,
+    mean: Tensor | None = None,
     *,
     max_scores: int = MAX_SCORES,
 ) -> Tensor:
@@ -60,7 +80,7 @@ def aggregate(
     tokens : Tensor, (B, N, d)
         Of the vision model.
     values : Tensor, (B, N, d')
-    beta, gamma : float
+    beta, gamma, mean
         See `proxy_attention`.
     max_scores : int
         Bound of the scores held at once, but never less than one row a window.
@@ -71,8 +91,10 @@ def aggregate(
     """
     batch, count = tokens.shape[:2]
     step = max(1, max_scores // (batch * count))
+    if mean is None:
+        mean = mean_similarity(tokens)
     parts = [
-        proxy_attention(tokens, beta, gamma, slice(first, first + step)) @ values
+        proxy_attention(tokens, beta, gamma, slice(first, first + step), mean) @ values
         for first in range(0, count, step)
     ]
     return torch.cat(parts, 1)

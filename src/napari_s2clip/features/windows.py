@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._opencv import cv2
+from .methods import find_method
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -40,6 +41,10 @@ class WindowPlan:
     window: tuple[int, int]
     corners: tuple[tuple[int, int], ...]
 
+    def whole(self) -> WindowPlan:
+        """The same image as one window."""
+        return replace(self, window=self.size, corners=((0, 0),))
+
 
 def _multiple(length: float, patch: int) -> int:
     return max(1, round(length / patch)) * patch
@@ -58,7 +63,8 @@ def plan_windows(
 
     The short side becomes `Settings.short_side` unless the long side would exceed
     `LONGEST_SIDE`; both sides are rounded to multiples of the patch. The settings must
-    be complete (`ModelSpec.complete`).
+    be complete (`complete_settings`). With `Settings.whole_image` there is one window.
+    For methods that splice windows the stride is rounded to multiples of the patch.
     """
     assert settings.short_side is not None
     assert settings.window is not None
@@ -68,6 +74,10 @@ def plan_windows(
     height, width = image_size
     scale = min(short / min(height, width), LONGEST_SIDE / max(height, width))
     size = (_multiple(height * scale, patch), _multiple(width * scale, patch))
+    if settings.whole_image:
+        return WindowPlan(image_size, size, size, ((0, 0),))
+    if find_method(settings.method).splice:
+        stride = min(_multiple(stride, patch), window)
     window_size = (min(window, size[0]), min(window, size[1]))
     corners = tuple(
         (top, left)

@@ -138,6 +138,11 @@ class ClipModel:
         return int(self._visual.patch_size[0])
 
     @property
+    def width(self) -> int:
+        """Length of a hidden token."""
+        return int(self._visual.conv1.out_channels)
+
+    @property
     def last(self) -> BlockParts:
         """The last block."""
         return self.blocks[-1]
@@ -166,15 +171,17 @@ class ClipModel:
         patches = F.interpolate(patches, grid, mode="bicubic", align_corners=False)
         return torch.cat([table[:1], patches.flatten(2)[0].T])
 
+    def normalise(self, windows: NDArray[Any]) -> Tensor:
+        """uint8 windows (B, H, W, 3) to what the model takes: (B, 3, H, W)."""
+        return normalise_pixels(windows, self._mean, self._std, self.device)
+
     @torch.inference_mode()
     def hidden_states(self, windows: NDArray[Any]) -> HiddenStates:
         """Outputs of all blocks but the last for uint8 windows (B, H, W, 3).
 
         H and W must be multiples of `patch_size`.
         """
-        embedded, grid = self._embed(
-            normalise_pixels(windows, self._mean, self._std, self.device)
-        )
+        embedded, grid = self._embed(self.normalise(windows))
         tokens, states = embedded, []
         for block in self._blocks[:-1]:
             tokens = block(tokens)

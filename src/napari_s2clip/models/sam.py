@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .memory import in_chunks
+from .sam_attention import SamAttention, last_global_attention
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
 __all__ = ["SamEmbedding", "SamModel"]
-
-log = logging.getLogger(__name__)
 
 CHUNK = 64
 """Prompts for one decoder call. At SAM's own sizes each takes about 30 MB (copies of
@@ -119,6 +119,28 @@ class SamModel:
         return SamEmbedding(features.float(), (height, width), size)
 
     @torch.inference_mode()
+    def encode_with_attention(
+        self, image: NDArray[np.uint8]
+    ) -> tuple[SamEmbedding, SamAttention]:
+        """Encode an image, and keep what the last global block attends to.
+
+        Raises
+        ------
+        ValueError
+            As `encode`, or if no block looks at the whole image.
+        """
+        module = last_global_attention(self.sam.image_encoder)
+        seen: list[Tensor] = []
+        hook = module.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+        try:
+            embedding = self.encode(image)
+        finally:
+            hook.remove()
+        patch = self._resize.target_length // seen[0].shape[1]
+        rows, columns = (max(1, side // patch) for side in embedding.input_size)
+        return embedding, SamAttention(module, seen[0], (rows, columns))
+
+    @torch.inference_mode()
     def decode(
         self,
         embedding: SamEmbedding,
@@ -167,52 +189,29 @@ class SamModel:
         chunk = CHUNK if chunk is None else chunk
         total = _count_prompts(boxes, points, point_labels, mask_inputs, chunk)
         prompts = self._prompts(embedding, boxes, points, point_labels, mask_inputs)
-        found: list[tuple[Tensor, Tensor]] = []
-        first = 0
-        while first < total:
-            on_chunk(first, total)
-            part = slice(first, first + chunk)
-            decoded = self._decode_if_it_fits(embedding, prompts, part)
-            if decoded is not None:
-                found.append(decoded)
-                first = part.stop
-                continue
-            if chunk == 1:
-                raise torch.cuda.OutOfMemoryError(
-                    f"Memory of {self.device} does not suffice for one SAM prompt; "
-                    'free some, or choose a smaller model or device="cpu".'
-                )
-            chunk = max(1, min(chunk, total - first) // 2)
-            log.warning("memory ran out; decoding %d prompts at a time", chunk)
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-        on_chunk(total, total)
+
+        def run(part: slice) -> tuple[Tensor, Tensor]:
+            return self._decode(embedding, prompts, part)
+
+        found = in_chunks(run, total, chunk, self.device, "SAM prompt", on_chunk)
         if not found:
             side = self.sam.prompt_encoder.mask_input_size
             empty = torch.zeros((0, *side), device=self.device)
             return empty, empty.new_zeros(0)
         return torch.cat([f[0] for f in found]), torch.cat([f[1] for f in found])
 
-    def _decode_if_it_fits(
+    def _decode(
         self, embedding: SamEmbedding, prompts: _Prompts, part: slice
-    ) -> tuple[Tensor, Tensor] | None:
-        """Logits and IoU of some prompts; None when memory ran out.
-
-        Returning lets go of the error, whose frames would keep the memory in use.
-        """
-        try:
-            sparse, dense = prompts.encode(self.sam.prompt_encoder, part)
-            logits, iou = self.sam.mask_decoder(
-                image_embeddings=embedding.features,
-                image_pe=self.sam.prompt_encoder.get_dense_pe(),
-                sparse_prompt_embeddings=sparse,
-                dense_prompt_embeddings=dense,
-                multimask_output=False,
-            )
-        except RuntimeError as error:
-            if _is_out_of_memory(error):
-                return None
-            raise
+    ) -> tuple[Tensor, Tensor]:
+        """Logits and IoU of some prompts."""
+        sparse, dense = prompts.encode(self.sam.prompt_encoder, part)
+        logits, iou = self.sam.mask_decoder(
+            image_embeddings=embedding.features,
+            image_pe=self.sam.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+        )
         return logits[:, 0].float(), iou[:, 0].float()
 
     def _prompts(
@@ -286,11 +285,3 @@ def _count_prompts(
     if chunk < 1:
         raise ValueError(f"chunk is {chunk}; decode at least 1 prompt at a time")
     return len(given[0])
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA has a type for it; MPS and the CPU only say so."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(
-        words in str(error)
-        for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )

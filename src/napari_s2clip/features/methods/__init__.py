@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from .cliper import cliper_features
 from .dual_path import dual_path_features
 from .last_block import last_block_features, library_features
+from .parts import WindowFeatures
 from .s2clip import s2clip_features
 from .sc_clip import sc_clip_features
 from .table import METHODS, Method, find_method
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
 
-__all__ = ["METHODS", "Method", "dense_features", "find_method"]
+__all__ = ["METHODS", "Method", "WindowFeatures", "dense_features", "find_method"]
 
 
 @torch.inference_mode()
@@ -27,7 +29,8 @@ def dense_features(
     hidden: HiddenStates,
     vfm_tokens: Tensor | None,
     settings: Settings,
-) -> Tensor:
+    mean_similarity: Tensor | None = None,
+) -> WindowFeatures:
     """Dense features of a batch of windows by the method of the settings.
 
     Parameters
@@ -39,19 +42,32 @@ def dense_features(
         The vision model's tokens; only a method with a proxy looks at them.
     settings : Settings
         Complete (`ModelSpec.complete`).
+    mean_similarity : Tensor, optional
+        Instead of each window's own (see `features.proxy`); Trident's code takes that
+        of all windows.
 
     Returns
     -------
-    Tensor, (B, h, w, d)
-        Not normalised; on the vision model's grid if its tokens were used.
+    WindowFeatures
+        Not normalised; on the vision model's grid if its tokens were used. Those of
+        Trident are before LN_post, because windows are spliced first.
+
+    Raises
+    ------
+    ValueError
+        If the method has no such part as the settings ask for.
     """
-    method = find_method(settings.method)
+    method = find_method(settings.method).adapted(settings)
     if method.family == "library":
         return library_features(clip, hidden)
     if method.family == "dual path":
         return dual_path_features(clip, hidden, method)
     if method.family == "sc-clip":
         return sc_clip_features(clip, hidden, settings, method)
+    if method.family == "cliper":
+        return cliper_features(clip, hidden, settings)
     if method.family == "s2clip":
-        return s2clip_features(clip, hidden, vfm_tokens, settings)
-    return last_block_features(clip, hidden, vfm_tokens, settings, method)
+        return s2clip_features(clip, hidden, vfm_tokens, settings, method)
+    return last_block_features(
+        clip, hidden, vfm_tokens, settings, method, mean_similarity
+    )

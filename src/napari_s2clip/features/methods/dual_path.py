@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .parts import block_attention
+import torch.nn.functional as F
+
+from .parts import WindowFeatures, block_attention
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ...models.clip import ClipModel, HiddenStates
     from .table import Method
 
@@ -25,19 +25,27 @@ def first_block(n_blocks: int, method: Method) -> int:
     return n_blocks - min(method.blocks, max(1, n_blocks // 2))
 
 
-def dual_path_features(clip: ClipModel, hidden: HiddenStates, method: Method) -> Tensor:
-    """x̂ ← x̂ + Wo_l (A_l · v_l) over the last blocks l; A_l, v_l of the first path.
+def dual_path_features(
+    clip: ClipModel, hidden: HiddenStates, method: Method
+) -> WindowFeatures:
+    """x̂ ← [x̂ +] Wo_l (A_l · v_l) over the last blocks l; A_l, v_l of the first path.
 
     Returns
     -------
-    Tensor, (B, h, w, d)
-        Not normalised.
+    WindowFeatures
+        On CLIP's grid. For CLIP Surgery's scores the extra ``class_token`` (B, d), the
+        first path's own, of length 1.
     """
     first = first_block(clip.n_blocks, method)
     second_path = hidden.into(first)
     for number in range(first, clip.n_blocks):
         block = clip.blocks[number]
         attention, v = block_attention(block, hidden.into(number), method, hidden.grid)
-        second_path = second_path + block.attend(attention, v)
+        change = block.attend(attention, v)
+        second_path = second_path + change if method.residual else change
     tokens = clip.project(second_path[:, 1:])
-    return tokens.reshape(len(tokens), *hidden.grid, -1)
+    extras = {}
+    if method.scoring == "surgery":
+        own = clip.project(clip.last_block(hidden.states[-1]))[:, 0]
+        extras["class_token"] = F.normalize(own, dim=-1)
+    return WindowFeatures(tokens.reshape(len(tokens), *hidden.grid, -1), extras)

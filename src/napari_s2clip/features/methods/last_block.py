@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..proxy import aggregate
-from .parts import block_attention, resample
+from .parts import WindowFeatures, block_attention, resample
+from .resclip import cross_layer_attention, mix
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["last_block_features", "library_features"]
 
 
-def library_features(clip: ClipModel, hidden: HiddenStates) -> Tensor:
+def library_features(clip: ClipModel, hidden: HiddenStates) -> WindowFeatures:
     """Vanilla CLIP: the library's last block, LN_post and projection on every patch.
 
     Returns
     -------
-    Tensor, (B, h, w, d)
-        Not normalised, on CLIP's grid.
+    WindowFeatures
+        On CLIP's grid.
     """
     tokens = clip.project(clip.last_block(hidden.states[-1]))[:, 1:]
-    return tokens.reshape(len(tokens), *hidden.grid, -1)
+    return WindowFeatures(tokens.reshape(len(tokens), *hidden.grid, -1))
 
 
 def last_block_features(
@@ -35,34 +36,46 @@ def last_block_features(
     vfm_tokens: Tensor | None,
     settings: Settings,
     method: Method,
-) -> Tensor:
+    mean_similarity: Tensor | None = None,
+) -> WindowFeatures:
     """The last block with another attention, with or without its other halves.
 
     MaskCLIP keeps everything but lets each patch attend to itself; SCLIP adds q-q and
-    k-k; ClearCLIP and NACLIP drop residual and feed-forward part; ProxyCLIP gathers the
-    values with a vision model's attention, on that model's grid.
+    k-k; ClearCLIP and NACLIP drop residual and feed-forward part; ResCLIP mixes in what
+    middle blocks attend to; ProxyCLIP gathers the values with a vision model's
+    attention, on that model's grid. Trident does the same, and stops before LN_post.
 
     Returns
     -------
-    Tensor, (B, h, w, d)
-        Not normalised; (B, h', w', d) on the vision model's grid for a proxy.
+    WindowFeatures
+        On CLIP's grid, or on the vision model's for a proxy. ResCLIP's extras are
+        ``tokens`` (B, 1 + N, width), which enter the last block, and ``cross``
+        (B, heads, 1 + N, 1 + N).
     """
     x = hidden.into(clip.n_blocks - 1)
     if not method.class_token:
         x = x[:, 1:]
     block, grid = clip.last, hidden.grid
+    extras = {}
     attention, v = block_attention(block, x, method, grid)
+    if method.cross_layers:
+        extras = {"tokens": x, "cross": cross_layer_attention(clip, hidden)}
+        attention = mix(attention, extras["cross"], settings)
     if method.proxy and vfm_tokens is not None:
         assert settings.proxy_gamma is not None
-        grid = (vfm_tokens.shape[1], vfm_tokens.shape[2])
+        fine = (vfm_tokens.shape[1], vfm_tokens.shape[2])
         values = (attention @ v).transpose(1, 2).flatten(2)
         values = aggregate(
             vfm_tokens.flatten(1, 2),
-            resample(values, hidden.grid, grid),
+            resample(values, grid, fine),
             settings.proxy_beta,
             settings.proxy_gamma,
+            mean_similarity,
         )
         y = block.out(values)
+        if method.residual:
+            x = resample(x, grid, fine)
+        grid = fine
     else:
         y = block.attend(attention, v)
     if method.residual:
@@ -70,4 +83,6 @@ def last_block_features(
     if method.feed_forward:
         y = y + block.feed_forward(y)
     patches = y[:, int(method.class_token) :]
-    return clip.project(patches).reshape(len(patches), *grid, -1)
+    if not method.splice:
+        patches = clip.project(patches)
+    return WindowFeatures(patches.reshape(len(patches), *grid, -1), extras)

@@ -1,7 +1,8 @@
-"""Attention of one block, mixed from the parts that a method names."""
+"""What methods are made of: their result, and the attention of one block."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,14 +17,51 @@ from ..attention import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ...models.clip import BlockParts
     from .table import Method
 
-__all__ = ["block_attention", "resample"]
+__all__ = ["Scores", "WindowFeatures", "block_attention", "resample"]
+
+
+@dataclass(frozen=True)
+class WindowFeatures:
+    """What a method makes of a batch of windows.
+
+    Attributes
+    ----------
+    dense : Tensor, (B, h, w, d) or (B, branches, h, w, d)
+        Dense features, not normalised.
+    extras : dict of str to Tensor, each (B, …)
+        What else the method's scores need.
+    """
+
+    dense: Tensor
+    extras: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A change to the scores of x-x attention: scale · x xᵀ + addition.
+
+    Attributes
+    ----------
+    factor : float
+        Of the block's own scale.
+    addition : Tensor, (B, 1, N, N)
+    """
+
+    factor: float
+    addition: Tensor
 
 
 def block_attention(
-    block: BlockParts, tokens: Tensor, method: Method, grid: tuple[int, int]
+    block: BlockParts,
+    tokens: Tensor,
+    method: Method,
+    grid: tuple[int, int],
+    scores: Scores | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Attention and values of ``tokens`` in a block, as the method mixes them.
 
@@ -35,6 +73,8 @@ def block_attention(
     method : Method
     grid : (int, int)
         Rows and columns of the patches.
+    scores : Scores, optional
+        Of the q-q, k-k and v-v parts.
 
     Returns
     -------
@@ -43,32 +83,40 @@ def block_attention(
     values : Tensor, (B, heads, N, d_head)
     """
     q, k, v = block.qkv(tokens)
-    nearness = None
+    nearness, scale = None, block.scale
     if method.neighbourhood is not None:
         nearness = gaussian_neighbourhood(grid, method.neighbourhood).to(tokens)
         spare = tokens.shape[1] - grid[0] * grid[1]
         # The class token is near to nothing.
         nearness = F.pad(nearness, (spare, 0, spare, 0))
-    found: list[Tensor] = []
+    if scores is not None:
+        scale = scale * scores.factor
+        nearness = scores.addition + (0.0 if nearness is None else nearness)
+
+    def ensemble() -> Tensor:
+        length = block.norm(tokens).norm(dim=-1).mean(-1)
+        sharpness = block.scale * length[:, None, None, None]
+        return ensemble_attention(q, k, v, sharpness)
+
+    known: dict[str, Callable[[], Tensor]] = {
+        "identity": lambda: torch.eye(v.shape[2], dtype=v.dtype, device=v.device),
+        "qk": lambda: query_key_attention(q, k, block.scale),
+        "qq": lambda: self_attention(q, scale, nearness),
+        "kk": lambda: self_attention(k, scale, nearness),
+        "vv": lambda: self_attention(v, scale, nearness),
+        "ensemble": ensemble,
+    }
+    total: Tensor | float = 0.0
     for part in method.parts:
-        if part == "identity":
-            count = tokens.shape[1]
-            found.append(torch.eye(count, dtype=v.dtype, device=v.device)[None, None])
-        elif part == "qk":
-            found.append(query_key_attention(q, k, block.scale))
-        elif part == "ensemble":
-            length = block.norm(tokens).norm(dim=-1).mean(-1)
-            sharpness = block.scale * length[:, None, None, None]
-            found.append(ensemble_attention(q, k, v, sharpness))
-        else:
-            vectors = {"qq": q, "kk": k, "vv": v}[part]
-            found.append(self_attention(vectors, block.scale, nearness))
-    attention = torch.stack([a.expand(*v.shape[:3], v.shape[2]) for a in found]).mean(0)
-    return method.row_sum * attention, v
+        total = total + known[part]()
+    attention = torch.as_tensor(total * (method.row_sum / len(method.parts)))
+    return attention.expand(*v.shape[:3], v.shape[2]), v
 
 
 def resample(
-    tokens: Tensor, grid: tuple[int, int], new: torch.Size | tuple[int, int]
+    tokens: Tensor,
+    grid: torch.Size | tuple[int, int],
+    new: torch.Size | tuple[int, int],
 ) -> Tensor:
     """Bilinear change of grid: (B, h * w, d) to (B, h' * w', d)."""
     if tuple(new) == tuple(grid):

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from ..attention import cosine_similarity, similarity_attention, smooth
-from ..levels import choose_levels, choose_mid_layer
+from ..levels import choose_levels, choose_mid_layer, sum_up
 from ..outliers import find_outliers, repair
 from ..proxy import aggregate
-from .parts import block_attention, resample
-from .table import METHODS
+from .parts import WindowFeatures, block_attention, resample
 
 if TYPE_CHECKING:
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
+    from .table import Method
 
 __all__ = ["s2clip_features"]
 
@@ -26,18 +26,20 @@ def s2clip_features(
     hidden: HiddenStates,
     vfm_tokens: Tensor | None,
     settings: Settings,
-) -> Tensor:
+    method: Method,
+) -> WindowFeatures:
     """Hierarchical progressive CLIP features, fused with a vision model's attention.
 
-    For the repaired state p of the block before the last and the sum M of the levels,
-    both smoothed by the middle layer's similarity S_mid::
+    For the repaired state p of the block before the last and the weighted sum M of the
+    levels, both smoothed by the middle layer's similarity S_mid::
 
-        A_C = ½ [A_ss + softmax₊(3 (S_mid − mean S_mid))]
+        A_C = (1 − m) A_ss + m softmax₊(3 (S_mid − mean S_mid)),  m = ½
         o_u = Wo (A_D · upsample(A_C · Wv LN1(u))) + cls_weight · CLS(u)
         f   = proj · LN_post(o_p + o_M)
 
-    The last block's residual and feed-forward part are dropped. Reconstructed from
-    the paper's published appendix; the inferred parts are marked in `Settings`.
+    The last block's residual and feed-forward part are dropped unless the settings keep
+    them. Reconstructed from the paper's published appendix; the inferred parts are
+    marked in `Settings`.
 
     Parameters
     ----------
@@ -48,11 +50,12 @@ def s2clip_features(
         The vision model's tokens; without them A_D is left out.
     settings : Settings
         Complete (`ModelSpec.complete`).
+    method : Method
 
     Returns
     -------
-    Tensor, (B, h', w', d), or (B, h, w, d) without ``vfm_tokens``
-        Not normalised.
+    WindowFeatures
+        On the grid of ``vfm_tokens``, on CLIP's without them.
     """
     assert settings.smoothing_threshold is not None
     assert settings.cls_weight is not None
@@ -64,19 +67,24 @@ def s2clip_features(
     branches = [(before_last[:, :1], patches)]
     levels = choose_levels(clip.n_blocks, settings.levels)
     if len(levels):
-        total = torch.stack([hidden.states[level] for level in levels]).sum(0)
+        states = [hidden.states[level] for level in levels]
+        total = sum_up(states, settings.level_weights)
         branches.append((total[:, :1], total[:, 1:]))
     if settings.repair_outliers:
         outliers = find_outliers(patches)
         middle = repair(middle, outliers, hidden.grid)
         branches = [(c, repair(u, outliers, hidden.grid)) for c, u in branches]
     similarity = cosine_similarity(middle)
-    shared = similarity_attention(similarity)[:, None]
+    branches = [
+        (c, smooth(u, similarity, settings.smoothing_threshold)) for c, u in branches
+    ]
+    share = settings.mid_share
+    shared = share * similarity_attention(similarity)[:, None]
     found = []
-    for _, tokens in branches:
-        u = smooth(tokens, similarity, settings.smoothing_threshold)
-        own, v = block_attention(clip.last, u, METHODS["s2clip"], hidden.grid)
-        found.append((((own + shared) / 2) @ v).transpose(1, 2).flatten(2))
+    for _, u in branches:
+        own, v = block_attention(clip.last, u, method, hidden.grid)
+        attention = (1 - share) * own + shared
+        found.append((attention @ v).transpose(1, 2).flatten(2))
     grid = hidden.grid
     if vfm_tokens is not None:
         grid = (vfm_tokens.shape[1], vfm_tokens.shape[2])
@@ -88,9 +96,13 @@ def s2clip_features(
             settings.proxy_gamma,
         )
         found = list(joined.chunk(len(found), -1))
-    outputs = [
-        clip.last.out(values) + settings.cls_weight * cls_token
-        for values, (cls_token, _) in zip(found, branches, strict=True)
-    ]
-    summed = torch.stack(outputs).sum(0)
-    return clip.project(summed).reshape(len(patches), *grid, -1)
+    summed: Tensor | float = 0.0
+    for values, (class_token, u) in zip(found, branches, strict=True):
+        y = clip.last.out(values)
+        if method.residual:
+            y = y + resample(u, hidden.grid, grid)
+        if method.feed_forward:
+            y = y + clip.last.feed_forward(y)
+        summed = summed + y + settings.cls_weight * class_token
+    dense = clip.project(torch.as_tensor(summed))
+    return WindowFeatures(dense.reshape(len(patches), *grid, -1))

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from ..attention import cosine_similarity, similarity_attention, smooth
-from ..levels import choose_levels, choose_mid_layer
+from ..levels import choose_levels, choose_mid_layer, sum_up
 from ..outliers import find_outliers, repair
-from .parts import block_attention
+from .parts import WindowFeatures, block_attention
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
     from .table import Method
@@ -23,20 +22,20 @@ __all__ = ["sc_clip_features"]
 
 def sc_clip_features(
     clip: ClipModel, hidden: HiddenStates, settings: Settings, method: Method
-) -> Tensor:
+) -> WindowFeatures:
     """Features of the last and of many layers, smoothed by a shallow one.
 
     With S_mid of the repaired middle layer and S_low of the first level::
 
         p   = repaired h_{L-2}, then smoothed by S_mid
-        A   = ½ [softmax₊(3 (S_mid - mean S_mid)) + softmax(s k kᵀ)]
+        A   = m softmax₊(3 (S_mid - mean S_mid)) + (1 - m) softmax(s k kᵀ),  m = ½
         x_u = smooth(Wo (A · Wv LN1(u)) + cls_weight · CLS(u), S_low)
-        f   = proj · LN_post(x_p + x_M),  M = Σ levels
+        f   = proj · LN_post(x_p + x_M),  M = Σ w_l h_l
 
     Returns
     -------
-    Tensor, (B, h, w, d)
-        Not normalised.
+    WindowFeatures
+        On CLIP's grid.
     """
     assert settings.smoothing_threshold is not None
     assert settings.cls_weight is not None
@@ -49,21 +48,28 @@ def sc_clip_features(
         patches = repair(patches, outliers, hidden.grid)
         middle = repair(middle, outliers, hidden.grid)
     similarity = cosine_similarity(middle)
-    shared = similarity_attention(similarity)[:, None]
+    share = settings.mid_share
+    shared = share * similarity_attention(similarity)[:, None]
     branches = [
         (deep[:, :1], smooth(patches, similarity, settings.smoothing_threshold))
     ]
     low = None
     if levels:
         low = cosine_similarity(hidden.states[levels[0]][:, 1:])
-        total = torch.stack([hidden.states[level] for level in levels]).sum(0)
+        states = [hidden.states[level] for level in levels]
+        total = sum_up(states, settings.level_weights)
         branches.append((total[:, :1], total[:, 1:]))
     summed: Tensor | float = 0.0
     for class_token, tokens in branches:
         own, v = block_attention(clip.last, tokens, method, hidden.grid)
-        x = clip.last.attend((own + shared) / 2, v) + settings.cls_weight * class_token
+        x = clip.last.attend((1 - share) * own + shared, v)
+        if method.residual:
+            x = tokens + x
+        if method.feed_forward:
+            x = x + clip.last.feed_forward(x)
+        x = x + settings.cls_weight * class_token
         if low is not None:
             x = smooth(x, low, settings.smoothing_threshold)
         summed = summed + x
-    assert isinstance(summed, torch.Tensor)
-    return clip.project(summed).reshape(len(patches), *hidden.grid, -1)
+    dense = clip.project(torch.as_tensor(summed))
+    return WindowFeatures(dense.reshape(len(patches), *hidden.grid, -1))

@@ -6,13 +6,19 @@ the module of the family.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-__all__ = ["METHODS", "Family", "Method", "Part", "find_method"]
+if TYPE_CHECKING:
+    from ...settings import Settings
 
-Family: TypeAlias = Literal["library", "last block", "dual path", "s2clip", "sc-clip"]
-Part: TypeAlias = Literal["identity", "qk", "qq", "kk", "vv", "ensemble"]
+__all__ = ["METHODS", "Family", "Method", "Part", "Scoring", "find_method"]
+
+Family: TypeAlias = Literal[
+    "library", "last block", "dual path", "s2clip", "sc-clip", "cliper"
+]
+Part: TypeAlias = Literal["identity", "qk", "qq", "kk", "vv", "ensemble", "all blocks"]
+Scoring: TypeAlias = Literal["cosine", "surgery", "branches", "feedback"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,17 @@ class Method:
         How many of the last blocks are replaced; at most half of a model's.
     proxy : bool
         Whether a vision model's attention aggregates the values.
+    cross_layers : bool
+        Whether the mean attention of middle blocks is mixed in (ResCLIP).
+    splice : bool
+        Whether windows are joined before LN_post, and SAM's attention aggregates the
+        whole image (Trident).
+    scoring : str
+        How features and class names become scores (see `classification`).
+    logit_scale : float
+        Of the public configuration, unless the settings say another.
+    deviation : str
+        What the author's code does otherwise (``Settings(variant="code")``).
     """
 
     name: str
@@ -53,6 +70,48 @@ class Method:
     feed_forward: bool = False
     blocks: int = 1
     proxy: bool = False
+    cross_layers: bool = False
+    splice: bool = False
+    scoring: Scoring = "cosine"
+    logit_scale: float = 40.0
+    deviation: str = ""
+
+    def adapted(self, settings: Settings) -> Method:
+        """The method with the attention and the switches that the settings give.
+
+        Raises
+        ------
+        ValueError
+            If the method has no such part.
+        """
+        changes: dict[str, object] = {}
+        if settings.attention is not None:
+            changes["attention"] = settings.attention
+        if settings.neighbourhood is not None:
+            changes["neighbourhood"] = settings.neighbourhood or None
+        if settings.residual is not None:
+            changes["residual"] = settings.residual
+        if settings.feed_forward is not None:
+            changes["feed_forward"] = settings.feed_forward
+        for name in changes:
+            if name in _REFUSED.get(self.family, ()):
+                raise ValueError(
+                    f"{name}: the method {self.name} has no such choice; leave it out, "
+                    "or choose another method"
+                )
+        if "attention" in changes:
+            changes["parts"] = changes.pop("attention")
+        # With parts of its own the block is no longer the library's.
+        if changes and self.family == "library":
+            changes["family"] = "last block"
+        return replace(self, **changes)  # type: ignore[arg-type]
+
+
+_REFUSED: Final[dict[Family, tuple[str, ...]]] = {
+    "dual path": ("feed_forward",),
+    "cliper": ("attention", "neighbourhood", "residual", "feed_forward"),
+}
+"""What the families cannot change."""
 
 
 METHODS: Final[dict[str, Method]] = {
@@ -84,6 +143,7 @@ METHODS: Final[dict[str, Method]] = {
             parts=("identity",),
             residual=True,
             feed_forward=True,
+            logit_scale=100.0,
         ),
         Method(
             "clip-surgery",
@@ -93,6 +153,7 @@ METHODS: Final[dict[str, Method]] = {
             parts=("vv",),
             residual=True,
             blocks=6,
+            scoring="surgery",
         ),
         Method(
             "gem",
@@ -102,6 +163,7 @@ METHODS: Final[dict[str, Method]] = {
             parts=("ensemble",),
             residual=True,
             blocks=6,
+            logit_scale=100.0,
         ),
         Method(
             "sclip",
@@ -119,6 +181,7 @@ METHODS: Final[dict[str, Method]] = {
             "Lan et al. 2024",
             "last block",
             parts=("qq",),
+            logit_scale=50.0,
         ),
         Method(
             "naclip",
@@ -129,12 +192,35 @@ METHODS: Final[dict[str, Method]] = {
             neighbourhood=5.0,
         ),
         Method(
+            "resclip",
+            "ResCLIP",
+            "Yang et al. 2025",
+            "last block",
+            parts=("kk",),
+            neighbourhood=5.0,
+            cross_layers=True,
+            scoring="feedback",
+            deviation="pixels of no class count as the first phrase; two patches are "
+            "connected if the first part of the line between them is of one class",
+        ),
+        Method(
             "sc-clip",
             "SC-CLIP",
             "Bai et al. 2024",
             "sc-clip",
             parts=("kk",),
             class_token=False,
+        ),
+        Method(
+            "cliper",
+            "CLIPer",
+            "Sun et al. 2024",
+            "cliper",
+            parts=("all blocks",),
+            scoring="branches",
+            logit_scale=100.0,
+            deviation="the fused attention is normalised once more for each branch, "
+            "and early branches go through their own LayerNorm first",
         ),
         Method(
             "proxyclip",
@@ -144,6 +230,17 @@ METHODS: Final[dict[str, Method]] = {
             parts=("identity",),
             class_token=False,
             proxy=True,
+        ),
+        Method(
+            "trident",
+            "Trident",
+            "Shi et al. 2024",
+            "last block",
+            parts=("identity",),
+            class_token=False,
+            proxy=True,
+            splice=True,
+            deviation="the mean similarity is that of all windows together",
         ),
     )
 }

@@ -1,0 +1,62 @@
+"""Settings that are left open, filled in by the model and the method, and checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .features.levels import choose_levels, choose_mid_layer
+from .features.methods import find_method
+
+if TYPE_CHECKING:
+    from .models.clip import ClipModel
+    from .models.specs import ModelSpec
+    from .settings import Settings
+
+__all__ = ["check_settings", "complete_settings"]
+
+
+def complete_settings(spec: ModelSpec, settings: Settings) -> Settings:
+    """Settings without None where the model or the method has a recommendation.
+
+    A stride that is not given is never longer than the window.
+
+    Raises
+    ------
+    ValueError
+        If the given stride is longer than the window.
+    """
+    complete = spec.complete(settings)
+    assert complete.stride is not None
+    assert complete.window is not None
+    changes: dict[str, float] = {}
+    if complete.stride > complete.window:
+        if settings.stride is not None:
+            raise ValueError(
+                f"stride ({complete.stride} px) is larger than window "
+                f"({complete.window} px); choose 1 to {complete.window}, or a larger "
+                "window"
+            )
+        changes["stride"] = complete.window
+    if complete.logit_scale is None:
+        changes["logit_scale"] = find_method(complete.method).logit_scale
+    return complete.model_copy(update=changes)
+
+
+def check_settings(settings: Settings, clip: ClipModel) -> None:
+    """Refuse complete settings that this CLIP cannot follow.
+
+    Raises
+    ------
+    ValueError
+        Naming the field and its range.
+    """
+    find_method(settings.method).adapted(settings)
+    choose_levels(clip.n_blocks, settings.levels)
+    choose_mid_layer(clip.n_blocks, settings.mid_layer)
+    for name in ("window", "short_side"):
+        length = getattr(settings, name)
+        if length < clip.patch_size:
+            raise ValueError(
+                f"{name}: {length} px is smaller than one patch of this CLIP; choose "
+                f"{clip.patch_size} to 4096"
+            )
