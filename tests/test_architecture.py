@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("text", "features", "coarse", "regions", "refine"),
     ("classification", "completion"),
-    ("pipeline",),
+    ("pipeline", "dense"),
     (
         *("io", "batch", "evaluation", "plane", "layers"),
         *("demo.scenes", "demo.textures", "sample_data"),

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..models.memory import free_memory, in_chunks
 from .methods import Method, WindowFeatures, dense_features, find_method
 from .methods.trident import trident_features
 from .proxy import mean_similarity
-from .windows import WindowPlan, plan_windows, resize
+from .windows import WindowPlan, cut_windows, plan_windows, resize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ..models.load import Models
     from ..models.sam import SamEmbedding
@@ -172,13 +173,7 @@ class _Encoder:
             self._mean = self._mean_of_all()
 
     def _windows(self, part: slice) -> NDArray[np.uint8]:
-        rows, columns = self._plan.window
-        return np.stack(
-            [
-                self._resized[top : top + rows, left : left + columns]
-                for top, left in self._plan.corners[part]
-            ]
-        )
+        return cut_windows(self._resized, self._plan, part)
 
     def _mean_of_all(self) -> Tensor:
         """Mean similarity over all windows (Trident's code)."""

@@ -14,7 +14,7 @@ from .methods import find_method
 if TYPE_CHECKING:
     from ..settings import Settings
 
-__all__ = ["LONGEST_SIDE", "WindowPlan", "plan_windows", "resize"]
+__all__ = ["LONGEST_SIDE", "WindowPlan", "cut_windows", "plan_windows", "resize"]
 
 LONGEST_SIDE = 2048
 """No resized image is longer, in pixels (as in the public configurations)."""
@@ -94,3 +94,16 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
     shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size[::-1], interpolation=how), np.uint8)
+
+
+def cut_windows(
+    resized: NDArray[np.uint8], plan: WindowPlan, part: slice = slice(None)
+) -> NDArray[np.uint8]:
+    """Some of the windows of a resized image: (windows, rows, columns, 3)."""
+    rows, columns = plan.window
+    return np.stack(
+        [
+            resized[top : top + rows, left : left + columns]
+            for top, left in plan.corners[part]
+        ]
+    )

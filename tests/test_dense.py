@@ -1,0 +1,199 @@
+"""The public functions on arrays."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from napari_s2clip import Settings, dense
+from napari_s2clip.classification.scoring import feature_surgery
+from napari_s2clip.demo.architectures import build_clip
+from napari_s2clip.features.methods import METHODS, dense_features
+from napari_s2clip.models.load import load_models
+from napari_s2clip.models.specs import SPECS
+
+
+@pytest.fixture(scope="module")
+def models():
+    return load_models(SPECS["demo"], torch.device("cpu"), "random")
+
+
+@pytest.fixture(scope="module")
+def window():
+    return np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def tokens(models, window):
+    return models.vfm.tokens(window[None])[0].numpy()
+
+
+def options(models, name):
+    return {"sam": models.sam} if METHODS[name].splice else {}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_features_of_every_method(models, window, tokens, name):
+    found = dense.window_features(
+        models.clip, window, name, tokens, **options(models, name)
+    )
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    if name == "trident":
+        assert found.shape[0] / found.shape[1] == pytest.approx(0.75, abs=0.1)
+        return
+    settings = SPECS["vit-b-16"].complete(Settings(method=name))
+    expected = dense_features(
+        models.clip,
+        models.clip.hidden_states(window[None]),
+        torch.from_numpy(tokens)[None],
+        settings,
+    ).dense[0]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_settings_and_method_go_together(models, window):
+    settings = Settings(attention=("vv",))
+    a = dense.window_features(models.clip, window, "clearclip", settings=settings)
+    b = dense.window_features(
+        models.clip, window, settings=Settings(method="clearclip", attention=("vv",))
+    )
+    np.testing.assert_array_equal(a, b)
+
+
+def test_a_model_of_open_clip_will_do(window):
+    torch.manual_seed(0)
+    model = build_clip()
+    found = dense.window_features(model, window, "clip")
+    assert found.shape == (6, 8, 128)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_scores_of_every_method(models, window, tokens, name):
+    text = np.random.default_rng(1).normal(size=(4, 128))
+    found = dense.window_scores(
+        models.clip, window, text, name, tokens, classes=3, **options(models, name)
+    )
+    assert found.shape[0] == 4
+    assert np.isfinite(found).all()
+    vectors = F.normalize(torch.from_numpy(text).float(), dim=-1)
+    if METHODS[name].scoring in ("cosine", "surgery"):
+        features = dense.window_features(
+            models.clip, window, name, tokens, **options(models, name)
+        )
+        unit = F.normalize(torch.from_numpy(features), dim=-1)
+        expected = (unit @ vectors.T).permute(2, 0, 1)
+        if name == "clip-surgery":
+            hidden = models.clip.hidden_states(window[None])
+            own = models.clip.project(models.clip.last_block(hidden.states[-1]))
+            token = F.normalize(own[0, 0], dim=-1)
+            expected = feature_surgery(expected, token, vectors)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"window": np.zeros((48, 64), np.uint8)}, r"window is uint8 \(48, 64\)"),
+        ({"window": np.zeros((48, 64, 3))}, "window is float64"),
+        ({"window": np.zeros((50, 64, 3), np.uint8)}, "multiples of the patch"),
+        ({"method": "fclip"}, "method: no method 'fclip'"),
+        ({"vfm_tokens": None}, "vfm_tokens: s2clip needs"),
+        ({"vfm_tokens": np.zeros((4, 4))}, r"vfm_tokens has the shape \(4, 4\)"),
+        ({"method": "trident"}, "sam: trident needs a SamModel"),
+        ({"settings": Settings(levels=(9,))}, "levels: block 9"),
+        ({"clip": 3}, "clip: int is not a ClipModel"),
+    ],
+)
+def test_what_does_not_fit_is_refused(models, window, tokens, change, message):
+    values = {"clip": models.clip, "window": window, "vfm_tokens": tokens} | change
+    with pytest.raises(ValueError, match=message):
+        dense.window_features(**values)
+
+
+@pytest.mark.parametrize(
+    ("text", "classes", "message"),
+    [
+        (np.ones(128), None, "text has the shape"),
+        (np.ones((2, 5)), None, "text has 5 channels"),
+        (np.ones((2, 128)), 3, "classes: 3 is not between 1 and 2"),
+        (np.ones((2, 128)), 0, "classes: 0"),
+    ],
+)
+def test_text_that_does_not_fit_is_refused(models, window, text, classes, message):
+    with pytest.raises(ValueError, match=message):
+        dense.window_scores(models.clip, window, text, "clip", classes=classes)
+
+
+def plain_softmax(scores):
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("part", ["identity", "qk", "qq", "kk", "vv"])
+@pytest.mark.parametrize("sigma", [None, 1.5])
+def test_attention_parts_on_arrays(part, sigma):
+    q, k, v = np.random.default_rng(0).normal(size=(3, 2, 6, 4))
+    found = dense.attention_weights(part, q, k, v, grid=(2, 3), sigma=sigma)
+    near = 0.0
+    if sigma:
+        at = np.array([(r, c) for r in range(2) for c in range(3)])
+        near = np.exp(-((at[:, None] - at[None]) ** 2).sum(-1) / (2 * sigma**2))
+    expected = {
+        "identity": np.broadcast_to(np.eye(6), (2, 6, 6)),
+        "qk": plain_softmax(q @ k.transpose(0, 2, 1) / 2),
+        **{
+            name: plain_softmax(x @ x.transpose(0, 2, 1) / 2 + near)
+            for name, x in (("qq", q), ("kk", k), ("vv", v))
+        },
+    }[part]
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
+def test_bad_attention_is_refused():
+    x = np.zeros((1, 6, 2))
+    with pytest.raises(ValueError, match="part: no attention 'xx'"):
+        dense.attention_weights("xx", x, x, x)
+    with pytest.raises(ValueError, match=r"grid: \(2, 2\) does not hold 6"):
+        dense.attention_weights("qq", x, x, x, grid=(2, 2), sigma=1)
+    with pytest.raises(ValueError, match="queries, keys and values"):
+        dense.attention_weights("qq", x, x[:, :3], x)
+
+
+def test_similarities_on_arrays():
+    tokens = np.random.default_rng(0).normal(size=(7, 3))
+    unit = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
+    s = unit @ unit.T
+    for found, shift in (
+        (dense.proxy_attention(tokens), 1.2),
+        (dense.similarity_attention(tokens), 1.0),
+    ):
+        scores = 3 * (s - shift * s.mean())
+        expected = plain_softmax(np.where(scores >= 0, scores, -np.inf))
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_entropy_on_arrays():
+    tokens = np.random.default_rng(0).normal(size=(50, 4))
+    spread = plain_softmax(((tokens - tokens.mean(0)) / tokens.std(0)).T).T
+    # The epsilon of the first line is left out here.
+    expected = -(spread * np.log(spread)).sum(0).mean()
+    assert dense.spatial_entropy(tokens) == pytest.approx(expected, abs=1e-2)
+    assert dense.spatial_entropy(tokens, normalised=True) == pytest.approx(
+        dense.spatial_entropy(tokens) / np.log(50)
+    )
+    assert dense.gini_coefficient(tokens).shape == (4,)
+    assert -1 <= dense.channel_correlation(tokens) <= 1
+    with pytest.raises(ValueError, match="tokens: "):
+        dense.spatial_entropy(tokens[0])
+
+
+def test_entropy_of_blocks(models, window):
+    found = dense.entropy_of_blocks(models.clip, window)
+    assert found.shape == (5,)
+    hidden = models.clip.hidden_states(window[None])
+    expected = dense.spatial_entropy(hidden.states[3][0, 1:])
+    assert found[3] == pytest.approx(expected, rel=1e-5)
+    strict = dense.entropy_of_blocks(models.clip, window, "strict", normalised=True)
+    assert ((strict >= 0) & (strict <= 1 + 1e-6)).all()
