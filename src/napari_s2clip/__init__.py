@@ -16,6 +16,7 @@ except ImportError:  # a source tree that was never built
 
 if TYPE_CHECKING:
     from .classes import ClassEntry, ClassSet
+    from .features.store import FeatureStore
     from .models.specs import ModelSpec
     from .pipeline import S2CLIP, ImageFeatures
     from .progress import Cancelled, CancelToken, Progress
@@ -28,6 +29,7 @@ __all__ = [
     "Cancelled",
     "ClassEntry",
     "ClassSet",
+    "FeatureStore",
     "ImageFeatures",
     "ModelSpec",
     "Progress",
@@ -39,6 +41,7 @@ __all__ = [
 _HOME = {
     "S2CLIP": "pipeline",
     "ImageFeatures": "pipeline",
+    "FeatureStore": "features.store",
     "Settings": "settings",
     "ClassEntry": "classes",
     "ClassSet": "classes",

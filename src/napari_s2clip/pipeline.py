@@ -10,7 +10,6 @@ import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,7 +20,8 @@ from .classes import ClassEntry, ClassSet
 from .classification import phrase_scores
 from .coarse import CoarseMap, classify
 from .completion import check_settings, complete_settings
-from .features.encode import ImageFeatures, encode_image
+from .features.encode import ImageFeatures
+from .features.keep import encode_kept, open_store, sam_kept
 from .features.methods import find_method
 from .image import RGBImage, to_rgb
 from .models.device import choose_device
@@ -33,15 +33,16 @@ from .regions import Regions, find_regions, full_resolution_regions, half_resolu
 from .results import REGION_COLUMNS, Segmentation
 from .settings import Settings
 from .text import TextEncoder
+from .versions import library_versions
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
     from numpy.typing import NDArray
 
-__all__ = ["S2CLIP", "ImageFeatures"]
+    from .features.store import FeatureStore
 
-_LIBRARIES = ("torch", "open_clip_torch", "timm", "segment-anything", "numpy")
+__all__ = ["S2CLIP", "ImageFeatures"]
 
 
 class S2CLIP:
@@ -106,6 +107,7 @@ class S2CLIP:
         image: Any,
         *,
         settings: Settings | None = None,
+        store: FeatureStore | bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> ImageFeatures:
@@ -116,6 +118,9 @@ class S2CLIP:
         image : array_like or RGBImage
             See `napari_s2clip.image.to_rgb`.
         settings : Settings, optional
+        store : FeatureStore or bool
+            Where features are kept on disk: the same image, encoded with the same
+            settings and models, is then read instead. True is the default store.
         progress : callable, optional
         cancel : CancelToken, optional
 
@@ -127,12 +132,12 @@ class S2CLIP:
             If ``cancel`` was raised.
         """
         rgb = image if isinstance(image, RGBImage) else to_rgb(image)
-        return encode_image(
+        return encode_kept(
             self.models,
-            rgb.pixels,
+            rgb,
             self._complete(settings or Settings()),
             Reporter(progress, cancel),
-            rgb.notes,
+            open_store(store),
         )
 
     def segment(
@@ -142,6 +147,7 @@ class S2CLIP:
         *,
         settings: Settings | None = None,
         background: Sequence[str] = (),
+        store: FeatureStore | bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
@@ -156,6 +162,8 @@ class S2CLIP:
             With features, by default those they were encoded with.
         background : sequence of str
             Words whose pixels become 0; only with a sequence of class names.
+        store : FeatureStore or bool
+            See `encode`.
         progress : callable, optional
         cancel : CancelToken, optional
 
@@ -173,7 +181,7 @@ class S2CLIP:
                 )
         else:
             classes = ClassSet(classes, background)
-        report = Reporter(progress, cancel)
+        report, kept = Reporter(progress, cancel), open_store(store)
         clock = _Clock()
         if isinstance(image, ImageFeatures):
             features = image
@@ -183,7 +191,11 @@ class S2CLIP:
             settings = self._complete(settings or Settings())
             with clock("encode"):
                 features = self.encode(
-                    image, settings=settings, progress=progress, cancel=cancel
+                    image,
+                    settings=settings,
+                    store=kept or False,
+                    progress=progress,
+                    cancel=cancel,
                 )
         with clock("classify"):
             coarse = self._classify(features, classes, settings, report)
@@ -200,7 +212,7 @@ class S2CLIP:
             report("regions", 1, 1)
         with clock("refine"):
             refinement = self._refine(
-                features, coarse, regions, region_map, settings, report
+                features, coarse, regions, region_map, settings, report, kept
             )
         return Segmentation(
             classes=classes,
@@ -255,12 +267,14 @@ class S2CLIP:
         region_map: NDArray[np.int32],
         settings: Settings,
         report: Reporter,
+        store: FeatureStore | None,
     ) -> Refinement:
         if not settings.refine:
             return Refinement.none(coarse.labels, len(regions.classes))
         if features.sam is None:
-            report("refine", 0, 1, "SAM image embedding")
-            features.sam = self.models.sam.encode(features.image)
+            features.sam = sam_kept(
+                self.models, features.image, report, store, stage="refine"
+            )
         return refine(
             self.models.sam,
             features.sam,
@@ -305,18 +319,8 @@ class S2CLIP:
             "device": str(self.device),
             "settings": settings.model_dump(mode="json"),
             "input_notes": list(notes),
-            "versions": {"python": platform.python_version(), **_versions()},
+            "versions": {"python": platform.python_version(), **library_versions()},
         }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
 
 
 class _Clock:
