@@ -14,7 +14,14 @@ import tifffile
 from PIL import Image
 
 import napari_s2clip
-from napari_s2clip import S2CLIP, Cancelled, ClassSet, Segmentation, Settings
+from napari_s2clip import (
+    S2CLIP,
+    Cancelled,
+    ClassSet,
+    FeatureStore,
+    Segmentation,
+    Settings,
+)
 from napari_s2clip.cli import main
 from napari_s2clip.demo import command
 from napari_s2clip.image import RGBImage
@@ -32,6 +39,7 @@ class FakeModel:
     def __init__(self):
         self.loaded = []
         self.calls = []
+        self.stores = []
         self.error = {}
 
     def load(self, spec, *, device, weights, progress):
@@ -39,8 +47,9 @@ class FakeModel:
         progress(Progress("load", 1, 3, "CLIP"))
         return self
 
-    def segment(self, image, classes, *, settings, progress):
+    def segment(self, image, classes, *, settings, store, progress):
         assert isinstance(image, RGBImage)
+        self.stores.append(store)
         assert isinstance(classes, ClassSet)
         self.calls.append((image, classes, settings))
         if len(self.calls) in self.error:
@@ -105,6 +114,7 @@ def test_help_lists_the_commands(capsys):
     assert text.startswith("usage: napari-s2clip ")
     assert "segment" in text
     assert "demo" in text
+    assert "features" in text
 
 
 @pytest.mark.parametrize("name", ["segment", "demo"])
@@ -151,6 +161,9 @@ def test_the_module_is_the_same_program():
         ["segment", "a.png", "--classes", "cat", "--out", "x", "--model", "vit-z"],
         ["segment", "a.png", "--classes", "cat", "--out", "x", "--fast"],
         ["demo", "--scenes", "none"],
+        ["features"],
+        ["features", "delete"],
+        ["features", "info", "--quiet"],
     ],
 )
 def test_a_wrong_command_line_is_2(capsys, arguments):
@@ -502,3 +515,126 @@ def test_the_pipeline_itself(run, photo, out, monkeypatch):
     assert data["provenance"]["settings"]["coarse_threshold"] == 0
     assert sum(data["pixels"]["refined"]) == 12 * 9
     assert tifffile.imread(out / "photo_refined.tif").shape == (12, 9)
+
+
+# ----------------------------------------------------------- features on disk
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_S2CLIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("NAPARI_S2CLIP_FEATURES_LIMIT", raising=False)
+    return tmp_path / "cache" / "features"
+
+
+def filled(cache):
+    store = FeatureStore(cache)
+    store.put("0" * 40, {"x": np.zeros(2_000_000, np.uint8)}, {})
+    return store
+
+
+@pytest.mark.parametrize("action", ["info", "clear"])
+def test_features_has_help(capsys, action):
+    assert main(["features", "--help"]) == 0
+    assert action in capsys.readouterr().out
+    assert main(["features", action, "--help"]) == 0
+    assert "--json" in capsys.readouterr().out
+
+
+def test_features_info(cache, capsys, monkeypatch):
+    store = filled(cache)
+    monkeypatch.setenv("NAPARI_S2CLIP_FEATURES_LIMIT", "5 GB")
+    assert main(["features", "info"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"folder: {cache}",
+        "entries: 1",
+        "size: 2.00 MB",
+        "limit: 5.00 GB",
+    ]
+    assert main(["features", "info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "folder": str(cache),
+        "entries": 1,
+        "bytes": store.usage()[1],
+        "limit": 5 * 10**9,
+    }
+
+
+def test_features_of_an_empty_store(cache, capsys):
+    assert main(["features", "info"]) == 0
+    assert "entries: 0\nsize: 0 B\nlimit: 10.0 GB\n" in capsys.readouterr().out
+    assert main(["features", "clear"]) == 0
+    assert capsys.readouterr().out == f"freed 0 B in {cache}\n"
+    assert not cache.exists()
+
+
+def test_features_clear(cache, capsys):
+    size = filled(cache).usage()[1]
+    assert main(["features", "clear"]) == 0
+    assert capsys.readouterr().out == f"freed 2.00 MB in {cache}\n"
+    assert filled(cache).usage() == (1, size)
+    assert main(["features", "clear", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "folder": str(cache),
+        "freed": size,
+        "left": 0,
+    }
+    assert FeatureStore(cache).usage() == (0, 0)
+
+
+def test_features_clear_says_what_stays(cache, capsys, monkeypatch):
+    filled(cache)
+
+    def refuse(self, target):
+        raise PermissionError(13, "in use", str(self))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    assert main(["features", "clear"]) == 0
+    assert capsys.readouterr().out == (
+        f"freed 0 B in {cache}; entries in use elsewhere stay: 1\n"
+    )
+
+
+def test_features_errors_are_one_line(cache, capsys, monkeypatch, run, photo):
+    cache.parent.mkdir()
+    cache.write_text("a file", encoding="utf-8")
+    assert main(["features", "info"]) == 1
+    errors = capsys.readouterr().err
+    assert errors.startswith(f"napari-s2clip: error: {cache}: ")
+    assert errors.count("\n") == 1
+    monkeypatch.setenv("NAPARI_S2CLIP_FEATURES_LIMIT", "lots")
+    for code, _, errors in (
+        (main(["features", "clear"]), *capsys.readouterr()),
+        run(photo, "--keep-features"),
+    ):
+        assert code == 1
+        assert errors == (
+            "napari-s2clip: error: NAPARI_S2CLIP_FEATURES_LIMIT is 'lots'; write a "
+            "number with a unit, such as 5 GB or 500 MB\n"
+        )
+
+
+def test_features_are_kept_when_asked(model, run, photo, tmp_path, cache):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    assert run(photo, other)[0] == 0
+    assert model.stores == [False, False]
+    assert run(photo, other, "--overwrite", "--keep-features")[0] == 0
+    first, second = model.stores[2:]
+    assert isinstance(first, FeatureStore)
+    assert first is second
+    assert first.folder == cache
+
+
+def test_a_folder_is_encoded_once(run, photo, cache, monkeypatch):
+    arguments = (photo, "--device", "cpu", "--set", "short_side=64", "--keep-features")
+    code, _, errors = run(*arguments)
+    assert (code, errors) == (0, "")
+    assert FeatureStore().usage()[0] == 2
+    for name in ("clip.ClipModel.hidden_states", "sam.SamModel.encode"):
+        monkeypatch.setattr(
+            f"napari_s2clip.models.{name}",
+            lambda *_: pytest.fail("a vision encoder ran again"),
+        )
+    code, _, errors = run(*arguments, "--overwrite", classes="red circle")
+    assert (code, errors) == (0, "")

@@ -17,6 +17,7 @@ from .options import read_classes, read_settings, read_weights, refuse_collision
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
+    from ..features.store import FeatureStore
     from ..pipeline import S2CLIP
     from ..settings import Settings
 
@@ -72,6 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-refine", action="store_true", help="leave out the refinement by SAM")
     add("--overwrite", action="store_true", help="replace results that exist")
     add(
+        "--keep-features",
+        action="store_true",
+        help="keep the encoded images on disk, or take them from there (see features)",
+    )
+    add(
         "--json",
         metavar="FILE",
         help="write a summary of all images; - prints it instead of other text",
@@ -106,8 +112,11 @@ def run(options: argparse.Namespace) -> int:
     weights = read_weights(options.weights)
     refuse_collisions(options.images, options.out)
 
+    from ..features.keep import open_store
     from ..pipeline import S2CLIP
 
+    # One for all images: what is wrong with it is said once.
+    store = open_store(options.keep_features) or False
     with ProgressBar(enabled=not options.quiet and sys.stderr.isatty()) as bar:
         started = time.perf_counter()
         bar.begin(f"loading {options.model}")
@@ -127,7 +136,9 @@ def run(options: argparse.Namespace) -> int:
             bar.begin(f"[{number}/{len(options.images)}] {path.name}")
             item: dict[str, Any] = {"image": str(path), "ok": True}
             try:
-                item |= _segment_one(model, path, classes, settings, options, bar)
+                item |= _segment_one(
+                    model, path, classes, settings, store, options, bar
+                )
             except EXPECTED as error:
                 reason = sentence(error)
                 item |= {"ok": False, "error": reason}
@@ -150,6 +161,7 @@ def _segment_one(
     path: Path,
     classes: ClassSet,
     settings: Settings,
+    store: FeatureStore | bool,
     options: argparse.Namespace,
     bar: ProgressBar,
 ) -> dict[str, Any]:
@@ -164,7 +176,7 @@ def _segment_one(
             refuse_existing(output_paths(options.out, path.stem))
         except FileExistsError as error:
             raise FileExistsError(f"{error} (--overwrite)") from None
-    result = model.segment(image, classes, settings=settings, progress=bar)
+    result = model.segment(image, classes, settings=settings, store=store, progress=bar)
     files = write_segmentation(
         result, image.pixels, options.out, path.stem, overwrite=options.overwrite
     )
