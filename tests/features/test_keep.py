@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import weakref
 from collections import Counter
 from dataclasses import replace
 
@@ -373,9 +374,26 @@ def test_entries_of_another_form_are_made_again(
         patch.setattr(keep, "pack", bare)
         patch.setattr(keep, "pack_sam", bare)
         demo.encode(image, store=store)
+    held = []
+    get, discard = store.get, store.discard
+
+    def watched_get(key):
+        found = get(key)
+        if found is not None:
+            found[0]["x"] = array = np.zeros(1)
+            held.append(weakref.ref(array))
+        return found
+
+    def watched_discard(key):
+        assert all(ref() is None for ref in held), "Windows would refuse it"
+        return discard(key)
+
+    monkeypatch.setattr(store, "get", watched_get)
+    monkeypatch.setattr(store, "discard", watched_discard)
     calls.clear()
     demo.encode(image, store=store)
     assert set(calls) == ALL
+    assert len(held) == 2
     assert [r.getMessage().split(": ")[0][-10:] for r in caplog.records] == [
         "is removed"
     ] * 2

@@ -441,6 +441,14 @@ def test_a_damaged_entry_is_removed_and_counts_as_none(store, caplog, name, dama
     assert store.get(KEYS[0]) is not None
 
 
+def test_a_damaged_entry_is_not_mapped(store, monkeypatch):
+    # Windows would not let it go.
+    store.put(KEYS[0], {"a": np.arange(50), "b": np.arange(60)}, {})
+    cut(store.folder / KEYS[0] / "1.npy")
+    monkeypatch.setattr(np, "load", lambda *_, **__: pytest.fail("it is mapped"))
+    assert store.get(KEYS[0]) is None
+
+
 def test_an_entry_never_reaches_outside_its_folder(store, tmp_path):
     store.put(KEYS[0], {"a": np.arange(5)}, {})
     np.save(tmp_path / "secret.npy", np.arange(9))

@@ -70,13 +70,16 @@ def read_entry(folder: Path) -> tuple[Arrays, dict[str, Any]]:
         names = {name: (str(f["file"]), int(f["crc32"])) for name, f in files.items()}
     except (KeyError, TypeError) as error:
         raise ValueError(f"{_INDEX} does not describe an entry") from error
-    arrays: Arrays = {}
-    for name, (file, checksum) in names.items():
-        path = folder / Path(file).name
-        # All of it is needed soon; reading it for the checksum warms the cache.
-        if _checksum(path) != checksum:
-            raise ValueError(f"{path.name} has changed")
-        arrays[name] = np.load(path, mmap_mode="c", allow_pickle=False)
+    paths = {name: folder / Path(file).name for name, (file, _) in names.items()}
+    # All of it is needed soon; reading it for the checksums warms the cache. Nothing is
+    # mapped before all are right: Windows could not delete a damaged entry then.
+    for name, (_, checksum) in names.items():
+        if _checksum(paths[name]) != checksum:
+            raise ValueError(f"{paths[name].name} has changed")
+    arrays: Arrays = {
+        name: np.load(path, mmap_mode="c", allow_pickle=False)
+        for name, path in paths.items()
+    }
     return arrays, meta
 
 

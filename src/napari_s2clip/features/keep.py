@@ -165,8 +165,10 @@ def _look_up(
         return read(*found)
     except ValueError as error:
         log.warning("%s in %s is removed: %s", key, store.folder, error)
-        store.discard(key)
-        return None
+    # The error held the arrays too, and Windows deletes no file that is mapped.
+    del found
+    store.discard(key)
+    return None
 
 
 def _keep(
