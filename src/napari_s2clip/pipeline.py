@@ -7,19 +7,16 @@ inside.
 from __future__ import annotations
 
 import platform
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from . import __version__
 from .classes import ClassEntry, ClassSet
 from .classification import phrase_scores
 from .coarse import CoarseMap, classify
 from .completion import check_settings, complete_settings
+from .features.diagnostics import entropy_by_block
 from .features.encode import ImageFeatures
 from .features.keep import encode_kept, open_store, sam_kept
 from .features.methods import find_method
@@ -27,19 +24,22 @@ from .image import RGBImage, to_rgb
 from .models.device import choose_device
 from .models.load import Models, load_models
 from .models.specs import ModelSpec, find_spec
-from .progress import CancelToken, ProgressCallback, Reporter
+from .progress import CancelToken, Clock, ProgressCallback, Reporter
 from .refine.refine import Refinement, refine
+from .region_table import region_table
 from .regions import Regions, find_regions, full_resolution_regions, half_resolution
-from .results import REGION_COLUMNS, Segmentation
+from .results import Segmentation
 from .settings import Settings
 from .text import TextEncoder
 from .versions import library_versions
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import torch
     from numpy.typing import NDArray
 
+    from .features.entropy import EntropyMode
     from .features.store import FeatureStore
 
 __all__ = ["S2CLIP", "ImageFeatures"]
@@ -182,7 +182,7 @@ class S2CLIP:
         else:
             classes = ClassSet(classes, background)
         report, kept = Reporter(progress, cancel), open_store(store)
-        clock = _Clock()
+        clock = Clock()
         if isinstance(image, ImageFeatures):
             features = image
             settings = self._complete(settings or features.settings)
@@ -218,13 +218,54 @@ class S2CLIP:
             classes=classes,
             coarse=coarse.labels,
             regions=region_map,
-            region_table=_region_table(
+            region_table=region_table(
                 regions, region_map, small[0].shape, classes, refinement
             ),
             refined=refinement.refined,
             probabilities=coarse.probabilities,
             provenance=self.provenance(settings, features.notes),
             seconds=clock.seconds,
+        )
+
+    def entropy(
+        self,
+        image: Any,
+        *,
+        settings: Settings | None = None,
+        mode: EntropyMode = "fixed",
+        diagnostics: bool = False,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> pd.DataFrame:
+        """Spatial entropy of every block of CLIP for an image (Algorithm 1).
+
+        Parameters
+        ----------
+        image : array_like or RGBImage
+        settings : Settings, optional
+            How the image is cut into windows.
+        mode : {"fixed", "strict"}
+            ``"strict"`` is Algorithm 1 as printed, ``"fixed"`` without its errors.
+        diagnostics : bool
+            Also the Gini coefficient and the correlation of channels.
+        progress : callable, optional
+        cancel : CancelToken, optional
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a block but the last: ``block`` (from 0), ``entropy`` in nats,
+            ``normalised`` (0 to 1), and ``gini``, ``correlation``; means over the
+            windows.
+        """
+        rgb = image if isinstance(image, RGBImage) else to_rgb(image)
+        return entropy_by_block(
+            self.models,
+            rgb.pixels,
+            self._complete(settings or Settings()),
+            Reporter(progress, cancel),
+            mode=mode,
+            diagnostics=diagnostics,
         )
 
     def _complete(self, settings: Settings) -> Settings:
@@ -321,48 +362,3 @@ class S2CLIP:
             "input_notes": list(notes),
             "versions": {"python": platform.python_version(), **library_versions()},
         }
-
-
-class _Clock:
-    """Wall time of each stage, in seconds."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - started
-
-
-def _region_table(
-    regions: Regions,
-    region_map: NDArray[np.int32],
-    grid: tuple[int, ...],
-    classes: ClassSet,
-    refinement: Refinement,
-) -> pd.DataFrame:
-    """One row a region, in pixels of the image; see `Segmentation`."""
-    import pandas as pd
-
-    from .refine.prompts import boxes_in_image, points_in_image
-
-    size = (region_map.shape[0], region_map.shape[1])
-    boxes = boxes_in_image(regions.boxes, (grid[0], grid[1]), size)
-    points = points_in_image(regions.points, (grid[0], grid[1]), size)
-    count = len(regions.classes)
-    areas = np.bincount(region_map.ravel(), minlength=count + 1)[1 : count + 1]
-    columns: dict[str, Any] = {
-        "region": np.arange(1, count + 1),
-        "class_id": regions.classes,
-        "class_name": [classes.name_of(int(c)) for c in regions.classes],
-        "area": areas,
-        "mean_probability": regions.scores,
-        **dict(zip(("x_min", "y_min", "x_max", "y_max"), boxes.T, strict=True)),
-        "point_x": points[:, 0],
-        "point_y": points[:, 1],
-        "sam_score": refinement.sam_scores,
-        "refined": refinement.used,
-    }
-    return pd.DataFrame(columns).astype(REGION_COLUMNS)

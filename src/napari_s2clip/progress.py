@@ -1,9 +1,11 @@
-"""Progress reports and cancelling, without a word of Qt."""
+"""Progress reports, cancelling and time taken, without a word of Qt."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -11,6 +13,7 @@ __all__ = [
     "STAGES",
     "CancelToken",
     "Cancelled",
+    "Clock",
     "Progress",
     "ProgressCallback",
     "Reporter",
@@ -91,3 +94,17 @@ class Reporter:
             self._cancel.raise_if_cancelled()
         if self._callback is not None:
             self._callback(Progress(stage, done, total, message))
+
+
+class Clock:
+    """Wall time of each stage, in seconds."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Measure what is done inside a ``with`` statement."""
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - started

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import __version__
 from ..versions import library_versions
 from .encode import ImageFeatures, encode_image
+from .methods import find_method
 from .store import FeatureStore
 from .store_format import pack, pack_sam, unpack, unpack_sam
 
@@ -134,7 +135,9 @@ def _find_sam(
 def _dense_key(models: Models, image: NDArray[np.uint8], settings: Settings) -> str:
     names = settings.of_stage("encode")
     values = settings.model_dump(mode="json", include=set(names))
-    return FeatureStore.key(image, values, _origin(models, "clip", "vfm"))
+    # Methods that splice windows aggregate them with SAM's attention.
+    sam: tuple[PartName, ...] = ("sam",) if find_method(settings.method).splice else ()
+    return FeatureStore.key(image, values, _origin(models, "clip", "vfm", *sam))
 
 
 def _sam_key(models: Models, image: NDArray[np.uint8]) -> str:
