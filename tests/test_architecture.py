@@ -40,7 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         ),
     ),
     ("models",),
-    ("text", "features", "coarse", "regions", "refine"),
+    ("text", "features", "coarse", "regions", "refine", "region_table"),
     ("classification", "completion"),
     ("pipeline", "dense"),
     (

@@ -124,8 +124,17 @@ def test_trident_has_one_map_on_the_grid_of_sam(model, image):
     assert torch.allclose(norms, torch.ones_like(norms), atol=1e-5)
 
 
-def test_trident_as_its_code_takes_the_mean_of_all_windows(model, image, monkeypatch):
-    paper = Settings(method="trident", refine=False)
+def test_trident_as_its_code_takes_the_mean_of_all_windows(model):
+    # Windows of different kinds, and a threshold that parts their tokens.
+    plain, noise = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    image = np.hstack([plain // 8, noise])
+    paper = Settings(
+        method="trident",
+        refine=False,
+        short_side=64,
+        proxy_beta=1.0,
+        proxy_gamma=3.0,
+    )
     code = paper.model_copy(update={"variant": "code"})
     a, b = (model.encode(image, settings=s).dense for s in (paper, code))
     assert not torch.allclose(a, b, atol=1e-6)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from napari_s2clip import S2CLIP, FeatureStore, Settings
+from napari_s2clip.completion import complete_settings
 from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.features import keep, store_format
 from napari_s2clip.image import RGBImage
@@ -157,22 +158,24 @@ def test_other_encode_settings_miss(demo, image, store, calls, change):
     found = demo.encode(image, settings=settings, store=store)
     assert calls["clip"]
     assert calls["sam"] == 0  # does not depend on them
-    assert found.settings == demo.spec.complete(settings)
+    assert found.settings == complete_settings(demo.spec, settings)
     plain = demo.encode(image, settings=settings)
     assert torch.equal(found.dense, plain.dense)
     assert torch.equal(found.sam.features, plain.sam.features)
 
 
 def test_every_encode_setting_is_in_the_key(demo, image):
-    base = demo.spec.complete(Settings())
+    base = complete_settings(demo.spec, Settings())
     key = keep._dense_key(demo.models, image, base)
-    others = {bool: False, int: 63, float: 0.5, tuple: (1,)}
+    others = {bool: False, int: 63, float: 0.25, str: "clip"}
     for name, value in base.of_stage("encode").items():
         field = str(Settings.model_fields[name].annotation)
-        kind = (
-            type(value) if value is not None else (tuple if "tuple" in field else int)
-        )
-        new = "clip" if kind is str else (not value if kind is bool else others[kind])
+        if "tuple" in field:
+            new = (1,) if "int" in field else ("kk",)
+        elif value is None:
+            new = "bool" in field or 63
+        else:
+            new = not value if isinstance(value, bool) else others[type(value)]
         other = base.model_copy(update={name: new})
         assert keep._dense_key(demo.models, image, other) != key, name
 
@@ -199,7 +202,7 @@ def test_other_settings_of_later_stages_hit(demo, image, store, calls):
     found = demo.segment(image, NAMES, settings=settings, store=store)
     features = demo.encode(image, settings=settings, store=store)
     assert not calls
-    assert features.settings == demo.spec.complete(settings)
+    assert features.settings == complete_settings(demo.spec, settings)
     assert_same_result(found, demo.segment(image, NAMES, settings=settings))
 
 
@@ -241,7 +244,7 @@ def test_another_kind_of_device_misses(demo, image, monkeypatch):
     # The numbers of a GPU differ in the last bits; which GPU it is does not matter.
     def keys(device):
         monkeypatch.setattr(demo.models.clip, "device", torch.device(device))
-        settings = demo.spec.complete(Settings())
+        settings = complete_settings(demo.spec, Settings())
         dense = keep._dense_key(demo.models, image, settings)
         return {dense, keep._sam_key(demo.models, image)}
 
@@ -407,3 +410,28 @@ def test_entries_of_another_form_are_made_again(
     calls.clear()
     demo.encode(image, store=store)
     assert not calls
+
+
+def test_trident_depends_on_sam_too(demo, image, store, calls):
+    settings = Settings(method="trident")
+    made = demo.encode(image, settings=settings, store=store)
+    calls.clear()
+    found = demo.encode(image, settings=settings, store=store)
+    assert not calls
+    assert torch.equal(found.dense, made.dense)
+    assert found.plan == made.plan
+    other = replace(demo.models, origin={**demo.models.origin, "sam": {"sha256": "x"}})
+    plain = complete_settings(demo.spec, Settings())
+    with_sam = complete_settings(demo.spec, settings)
+    for chosen, same in ((plain, True), (with_sam, False)):
+        keys = {keep._dense_key(m, image, chosen) for m in (demo.models, other)}
+        assert (len(keys) == 1) == same
+
+
+def test_extras_of_a_method_are_kept(demo, image, store, calls):
+    settings = Settings(method="resclip", refine=False)
+    made = demo.segment(image, NAMES, settings=settings, store=store)
+    calls.clear()
+    found = demo.segment(image, NAMES, settings=settings, store=store)
+    assert not calls
+    assert_same_result(found, made)
