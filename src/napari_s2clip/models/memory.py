@@ -85,9 +85,12 @@ def in_chunks(
             first = last
             continue
         if last - first == 1:
+            way_out = "choose a smaller model"
+            if device.type != "cpu":
+                way_out += ' or device="cpu"'
             raise torch.cuda.OutOfMemoryError(
                 f"Memory of {device} does not suffice for one {what}; free some, or "
-                'choose a smaller model or device="cpu".'
+                f"{way_out}."
             )
         chunk = (last - first) // 2
         log.warning("memory ran out; going on with %d at a time (%s)", chunk, what)
