@@ -88,6 +88,7 @@ class FakeModels:
     """
 
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    methods: list[str] = field(default_factory=list)
     hold: bool = False
     go: threading.Event = field(default_factory=threading.Event)
     waiting: threading.Event = field(default_factory=threading.Event)
@@ -110,6 +111,7 @@ class FakeModels:
     ) -> FakeFeatures:
         rgb = image if isinstance(image, RGBImage) else to_rgb(image)
         self.calls.append(("encode", rgb.pixels.shape))
+        self.methods.append(settings.method)
         report = Reporter(progress, cancel)
         for step in range(10):
             report("encode", step, 10, f"window {step + 1} of 10")

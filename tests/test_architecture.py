@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_triton",
             "classes",
             "image",
+            "methods",
             "progress",
             "results",
         ),

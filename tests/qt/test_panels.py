@@ -8,6 +8,7 @@ import pytest
 from napari_s2clip._qt.class_panel import ClassPanel
 from napari_s2clip._qt.model_panel import ModelPanel
 from napari_s2clip._qt.run_panel import RunPanel
+from napari_s2clip.methods import METHODS
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import Progress
 
@@ -74,6 +75,15 @@ def test_models_are_those_of_the_core(models: ModelPanel) -> None:
     models.model_box.setCurrentIndex(1)
     assert models.model == "vit-b-16"
     assert models.model_box.toolTip() == SPECS["vit-b-16"].description
+
+
+def test_methods_are_those_of_the_core(models: ModelPanel) -> None:
+    box = models.method_box
+    titles = [box.itemText(i) for i in range(box.count())]
+    assert titles == [method.title for method in METHODS.values()]
+    assert models.method == "s2clip"
+    box.setCurrentIndex(box.findText("NACLIP"))
+    assert models.method == "naclip"
 
 
 def test_model_panel_says_whether_the_weights_are_here(

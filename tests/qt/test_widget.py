@@ -62,6 +62,18 @@ def test_run_adds_three_layers(
     assert widget.run.status.text() == "photo: 2 regions of 2 classes in 0.8 s on CPU."
 
 
+def test_another_method_encodes_again(
+    viewer: Any, widget: Any, models: Any, finish: Any
+) -> None:
+    box = widget.models.method_box
+    for title in ("S2CLIP", "NACLIP", "NACLIP"):
+        box.setCurrentIndex(box.findText(title))
+        widget.start()
+        finish(widget)
+    assert models.methods == ["s2clip", "naclip"]
+    assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 2, 3]
+
+
 def test_second_run_reuses_models_and_features(
     viewer: Any, widget: Any, models: Any, finish: Any
 ) -> None:

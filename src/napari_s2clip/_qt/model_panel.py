@@ -1,4 +1,4 @@
-"""Which models, and where they run."""
+"""Which models and method, and where they run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
+from ..methods import METHODS
 from ..models.specs import SPECS
 from ..models.weights import missing_parts
 
@@ -29,7 +30,7 @@ class _LazyCombo(QComboBox):
 
 
 class ModelPanel(QWidget):
-    """Choose the models and the device.
+    """Choose the models, the method and the device.
 
     The devices are looked for in a thread when their list is first opened: importing
     torch takes seconds, and the dock must open at once.
@@ -46,6 +47,18 @@ class ModelPanel(QWidget):
                 Qt.ItemDataRole.ToolTipRole,
             )
         self.model_box.currentIndexChanged.connect(self.refresh)
+        self.method_box = QComboBox()
+        self.method_box.setToolTip(
+            "How image tokens become features. S2CLIP is the default; the others "
+            "are related methods, to compare with."
+        )
+        for name, method in METHODS.items():
+            self.method_box.addItem(method.title, name)
+            self.method_box.setItemData(
+                self.method_box.count() - 1,
+                method.source,
+                Qt.ItemDataRole.ToolTipRole,
+            )
         self.device_box = _LazyCombo()
         self.device_box.addItem("auto", "auto")
         self.device_box.setToolTip("auto takes a GPU if there is one, else the CPU.")
@@ -54,7 +67,7 @@ class ModelPanel(QWidget):
         self.state_label.setWordWrap(True)
         self._looking = False
         self._found = False
-        for box in (self.model_box, self.device_box):
+        for box in (self.model_box, self.method_box, self.device_box):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.refresh()
 
@@ -63,12 +76,18 @@ class ModelPanel(QWidget):
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         layout.addRow("&Model", self.model_box)
         layout.addRow("", self.state_label)
+        layout.addRow("M&ethod", self.method_box)
         layout.addRow("&Device", self.device_box)
 
     @property
     def model(self) -> str:
         """Name of the chosen specification."""
         return str(self.model_box.currentData())
+
+    @property
+    def method(self) -> str:
+        """Name of the chosen method."""
+        return str(self.method_box.currentData())
 
     @property
     def device(self) -> str:

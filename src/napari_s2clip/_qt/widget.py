@@ -109,7 +109,13 @@ class S2CLIPWidget(QWidget):
         self._activity.begin(f"S2CLIP: {layer.name}")
         start_run(
             self._engine,
-            Request(plane, classes, self.models.model, self.models.device),
+            Request(
+                plane,
+                classes,
+                self.models.model,
+                self.models.device,
+                self.models.method,
+            ),
             self._cancel,
             progress=self._progressed.emit,
             returned=self._on_returned,

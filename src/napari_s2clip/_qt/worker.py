@@ -15,6 +15,7 @@ from ..image import RGBImage, to_rgb
 from ..plane import Plane
 from ..progress import Cancelled, CancelToken, Progress, ProgressCallback
 from ..results import Segmentation
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from ..pipeline import S2CLIP, ImageFeatures
@@ -32,6 +33,7 @@ class Request:
     classes: ClassSet
     model: str
     device: str
+    method: str = "s2clip"
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Engine:
         self._model: S2CLIP | None = None
         self._loaded: tuple[str, str] | None = None
         self._features: ImageFeatures | None = None
+        self._method = ""
 
     def segment(
         self, request: Request, progress: ProgressCallback, cancel: CancelToken
@@ -78,18 +81,25 @@ class Engine:
             )
             self._loaded = wanted
         image = _read(request.plane)
-        if not self._knows(image):
+        if not self._knows(image, request.method):
             self._features = None
-            self._features = self._model.encode(image, progress=progress, cancel=cancel)
+            self._features = self._model.encode(
+                image,
+                settings=Settings.model_validate({"method": request.method}),
+                progress=progress,
+                cancel=cancel,
+            )
+            self._method = request.method
         return self._model.segment(
             self._features, request.classes, progress=progress, cancel=cancel
         )
 
-    def _knows(self, image: RGBImage) -> bool:
+    def _knows(self, image: RGBImage, method: str) -> bool:
         # By content: the data of a layer can change without any notice.
         known = self._features
         return (
             known is not None
+            and self._method == method
             and known.notes == image.notes
             and np.array_equal(known.image, image.pixels)
         )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from ..features.entropy import EntropyMode
-    from ..features.methods.table import Part
+    from ..methods import Part
 
 __all__ = [
     "attention_weights",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._opencv import cv2
-from .methods import find_method
+from ..methods import find_method
 
 if TYPE_CHECKING:
     from ..settings import Settings

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ...methods import METHODS, Method, find_method
 from .cliper import cliper_features
 from .dual_path import dual_path_features
 from .last_block import last_block_features, library_features
 from .parts import WindowFeatures
 from .s2clip import s2clip_features
 from .sc_clip import sc_clip_features
-from .table import METHODS, Method, find_method
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from .parts import WindowFeatures, block_attention
 
 if TYPE_CHECKING:
+    from ...methods import Method
     from ...models.clip import ClipModel, HiddenStates
-    from .table import Method
 
 __all__ = ["dual_path_features", "first_block"]
 

@@ -11,9 +11,9 @@ from .resclip import cross_layer_attention, mix
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ...methods import Method
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
-    from .table import Method
 
 __all__ = ["last_block_features", "library_features"]
 

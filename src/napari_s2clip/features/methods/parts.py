@@ -19,8 +19,8 @@ from ..attention import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ...methods import Method
     from ...models.clip import BlockParts
-    from .table import Method
 
 __all__ = ["Scores", "WindowFeatures", "block_attention", "resample"]
 

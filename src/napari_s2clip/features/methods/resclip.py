@@ -21,9 +21,9 @@ from ..attention import query_key_attention
 from .parts import Scores, block_attention
 
 if TYPE_CHECKING:
+    from ...methods import Method
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
-    from .table import Method
 
 __all__ = [
     "connected",

@@ -14,9 +14,9 @@ from ..proxy import aggregate
 from .parts import WindowFeatures, block_attention, resample
 
 if TYPE_CHECKING:
+    from ...methods import Method
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
-    from .table import Method
 
 __all__ = ["s2clip_features"]
 

@@ -13,9 +13,9 @@ from ..outliers import find_outliers, repair
 from .parts import WindowFeatures, block_attention
 
 if TYPE_CHECKING:
+    from ...methods import Method
     from ...models.clip import ClipModel, HiddenStates
     from ...settings import Settings
-    from .table import Method
 
 __all__ = ["sc_clip_features"]
 

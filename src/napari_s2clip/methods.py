@@ -1,7 +1,7 @@
 """The methods by name: a row says what a method does to CLIP's last blocks.
 
 All are training-free and take hidden states of one CLIP. What the rows cannot say is in
-the module of the family.
+the module of the family, in `features.methods`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from ...settings import Settings
+    from .settings import Settings
 
 __all__ = ["METHODS", "Family", "Method", "Part", "Scoring", "find_method"]
 
