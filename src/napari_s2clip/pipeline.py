@@ -80,7 +80,8 @@ class S2CLIP:
         Parameters
         ----------
         spec : str or ModelSpec
-            ``"demo"``, ``"vit-b-16"``, ``"vit-l-14"``, ``"vit-h-14"``.
+            ``"demo"``, ``"vit-b-16"``, ``"vit-l-14"``, ``"vit-h-14"``, or open_clip's
+            name of a plain ViT such as ``"ViT-B-32"``.
         device : str
             ``"auto"`` is CUDA, then MPS, then the CPU.
         weights : "random" or mapping, optional

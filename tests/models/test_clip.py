@@ -6,6 +6,7 @@ from torch import nn
 
 from napari_s2clip.demo.architectures import CLIP_CONFIG, build_clip
 from napari_s2clip.models.clip import BlockParts, ClipModel, normalise_pixels
+from napari_s2clip.models.positions import resample_positions
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
@@ -57,12 +58,37 @@ def test_windows_of_any_grid(clip):
     assert hidden.states[0].shape == (1, 51, 192)
 
 
-def test_interpolated_positions_keep_the_class_token(clip):
-    table = clip.model.visual.positional_embedding
-    resized = clip._positions((5, 7))
-    assert resized.shape == (36, 192)
-    assert torch.equal(resized[0], table[0])
-    assert clip._positions((8, 8)) is table
+def test_positions_are_interpolated_as_asked(clip):
+    windows = np.full((1, 40, 56, 3), 99, np.uint8)
+    found = {
+        how: clip.hidden_states(windows, how).embedded
+        for how in ("bicubic", "offset", "antialias", "bilinear")
+    }
+    assert torch.equal(clip.hidden_states(windows).embedded, found["bicubic"])
+    tower = clip.model.visual
+    table = tower.positional_embedding
+    with torch.inference_mode():
+        patches = tower.conv1(normalise_pixels(windows, MEAN, STD, clip.device))
+        first = tower.class_embedding[None, None]
+        tokens = torch.cat([first, patches.flatten(2).transpose(1, 2)], 1)
+        for how, ours in found.items():
+            positions = resample_positions(table, (8, 8), (5, 7), how)
+            assert torch.allclose(ours, tower.ln_pre(tokens + positions), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 60, 64, 3), "windows are 60 × 64 px; give sides that are multiples of"),
+        ((1, 64, 60, 3), "windows are 64 × 60 px; .* the patch, 8 px"),
+        ((1, 0, 64, 3), "windows are 0 × 64 px"),
+        ((64, 64, 3), r"windows has the shape \(64, 64, 3\); give \(B, H, W, 3\)"),
+        ((1, 3, 64, 64), r"give \(B, H, W, 3\)"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(clip, shape, message):
+    with pytest.raises(ValueError, match=message):
+        clip.hidden_states(np.zeros(shape, np.uint8))
 
 
 def test_last_block_parts_rebuild_its_attention(clip, windows):

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from ..settings import Settings
 
-__all__ = ["read_classes", "read_settings", "read_weights", "refuse_collisions"]
+__all__ = [
+    "check_model",
+    "read_classes",
+    "read_settings",
+    "read_weights",
+    "refuse_collisions",
+]
 
 
 def read_classes(names: str, background: str) -> ClassSet:
@@ -84,6 +90,16 @@ def read_weights(pairs: Sequence[str]) -> dict[str, Path] | None:
             )
         found[part.strip()] = Path(path)
     return found or None
+
+
+def check_model(name: str) -> None:
+    """Refuse a name that stands for no models."""
+    from ..models.specs import find_spec
+
+    try:
+        find_spec(name)
+    except ValueError as error:
+        raise UsageError(f"--model: {str(error).removeprefix('spec: ')}") from error
 
 
 def refuse_collisions(images: Sequence[Path], out: Path) -> None:

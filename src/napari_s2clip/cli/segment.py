@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 from .. import __version__
 from ..models.specs import SPECS
 from .console import EXPECTED, PROGRAM, ProgressBar, complain, say, sentence
-from .options import read_classes, read_settings, read_weights, refuse_collisions
+from .options import (
+    check_model,
+    read_classes,
+    read_settings,
+    read_weights,
+    refuse_collisions,
+)
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
@@ -50,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--model",
         default="demo",
-        choices=list(SPECS),
-        help="%(choices)s (default: %(default)s)",
+        help=f"{', '.join(SPECS)}, or an open_clip ViT such as ViT-B-32 (default: "
+        "%(default)s)",
         metavar="NAME",
     )
     add("--device", default="auto", help="auto (default), cpu, cuda or mps")
@@ -110,6 +116,7 @@ def run(options: argparse.Namespace) -> int:
     classes = read_classes(options.classes, options.background)
     settings = read_settings(options.settings, refine=not options.no_refine)
     weights = read_weights(options.weights)
+    check_model(options.model)
     refuse_collisions(options.images, options.out)
 
     from ..features.keep import open_store

@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .plain_vit import check_tower
+from .positions import Positions, resample_positions
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -108,12 +111,19 @@ class ClipModel:
 
     Parameters
     ----------
-    model : open_clip.model.CLIP
+    model : open_clip.model.CLIP or CustomTextCLIP
+        Or any module whose attribute ``visual`` is an
+        `open_clip.transformer.VisionTransformer`; then there is no `encode_text`.
     tokenizer : callable
         Texts to token ids (T, context).
     device : torch.device
     mean, std : sequence of 3 floats
         Of the pixels in 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the image tower is not a plain ViT.
     """
 
     def __init__(
@@ -127,8 +137,9 @@ class ClipModel:
         self.model: Any = model.to(device).eval().requires_grad_(False)
         self.device = device
         self._tokenizer = tokenizer
-        self._mean, self._std = tuple(mean), tuple(std)
+        self.mean, self.std = tuple(mean), tuple(std)
         self._visual: Any = self.model.visual
+        check_tower(self._visual)
         self._blocks: list[nn.Module] = list(self._visual.transformer.resblocks)
         self.blocks = tuple(BlockParts(block) for block in self._blocks)
 
@@ -152,41 +163,61 @@ class ClipModel:
         """Number of blocks L; they count from 0."""
         return len(self._blocks)
 
-    def _embed(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    def _embed(
+        self, pixels: Tensor, positions: Positions
+    ) -> tuple[Tensor, tuple[int, int]]:
         visual = self._visual
         patches = visual.conv1(pixels)
         grid = (patches.shape[-2], patches.shape[-1])
         tokens = patches.flatten(2).transpose(1, 2)
         first = visual.class_embedding.expand(len(tokens), 1, -1).to(tokens.dtype)
-        tokens = torch.cat([first, tokens], 1) + self._positions(grid)
+        table = resample_positions(
+            visual.positional_embedding, tuple(visual.grid_size), grid, positions
+        )
+        tokens = torch.cat([first, tokens], 1) + table
         return visual.ln_pre(visual.patch_dropout(tokens)), grid
-
-    def _positions(self, grid: tuple[int, int]) -> Tensor:
-        """Position embedding (1 + h * w, width) for a grid, bicubic."""
-        table: Tensor = self._visual.positional_embedding
-        own = tuple(self._visual.grid_size)
-        if grid == own:
-            return table
-        patches = table[1:].T.reshape(1, -1, *own)
-        patches = F.interpolate(patches, grid, mode="bicubic", align_corners=False)
-        return torch.cat([table[:1], patches.flatten(2)[0].T])
 
     def normalise(self, windows: NDArray[Any]) -> Tensor:
         """uint8 windows (B, H, W, 3) to what the model takes: (B, 3, H, W)."""
-        return normalise_pixels(windows, self._mean, self._std, self.device)
+        return normalise_pixels(windows, self.mean, self.std, self.device)
 
     @torch.inference_mode()
-    def hidden_states(self, windows: NDArray[Any]) -> HiddenStates:
-        """Outputs of all blocks but the last for uint8 windows (B, H, W, 3).
+    def hidden_states(
+        self, windows: NDArray[Any], positions: Positions = "bicubic"
+    ) -> HiddenStates:
+        """Outputs of all blocks but the last.
 
-        H and W must be multiples of `patch_size`.
+        Parameters
+        ----------
+        windows : ndarray of uint8, (B, H, W, 3)
+            H and W are multiples of `patch_size`, and need not be equal.
+        positions : {"bicubic", "offset", "antialias", "bilinear"}
+            How the position embedding is interpolated if the grid is not the model's
+            own, see `napari_s2clip.models.positions.resample_positions`.
+
+        Raises
+        ------
+        ValueError
+            If the windows have another shape, or ``positions`` another value.
         """
-        embedded, grid = self._embed(self.normalise(windows))
+        self._check_windows(windows.shape)
+        embedded, grid = self._embed(self.normalise(windows), positions)
         tokens, states = embedded, []
         for block in self._blocks[:-1]:
             tokens = block(tokens)
             states.append(tokens)
         return HiddenStates(embedded, states, grid)
+
+    def _check_windows(self, shape: tuple[int, ...]) -> None:
+        patch = self.patch_size
+        if len(shape) != 4 or shape[-1] != 3:
+            raise ValueError(f"windows has the shape {shape}; give (B, H, W, 3)")
+        height, width = shape[1:3]
+        if height % patch or width % patch or not height or not width:
+            raise ValueError(
+                f"windows are {height} × {width} px; give sides that are multiples of "
+                f"the patch, {patch} px"
+            )
 
     @torch.inference_mode()
     def last_block(self, tokens: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from .._triton import avoid_triton
 from ..demo import architectures
 from ..progress import Reporter
 from .clip import ClipModel
+from .pixels import clip_statistics
 from .sam import SamModel
 from .vfm import VisionModel
 from .weights import locate_all, sha256
@@ -139,8 +140,6 @@ def load_models(
         If a file does not fit its architecture.
     """
     avoid_triton()
-    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
-
     report = report or Reporter()
     if isinstance(weights, str):
         if weights != "random":
@@ -172,8 +171,7 @@ def load_models(
         built["clip"],
         _clip_tokenizer(spec.clip),
         device,
-        OPENAI_DATASET_MEAN,
-        OPENAI_DATASET_STD,
+        *clip_statistics(spec.clip, built["clip"].visual, paths.get("clip")),
     )
     vfm = VisionModel(built["vfm"], device, IMAGENET_MEAN, IMAGENET_STD)
     return Models(clip, vfm, SamModel(built["sam"], device), origin)

@@ -9,46 +9,14 @@ with every CLIP (Table 2 and section "implementation"), 448 px short side, windo
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
+
+from .parts import DINO_B8, SAM_B, Part, PartName, clip_part
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 __all__ = ["SPECS", "ModelSpec", "Part", "PartName", "find_spec"]
-
-PartName: TypeAlias = Literal["clip", "vfm", "sam"]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One model: which architecture of which library, and its weight file.
-
-    Attributes
-    ----------
-    role : {"clip", "vfm", "sam"}
-    title : str
-        For people, such as ``"CLIP ViT-B/16 (OpenAI)"``.
-    architecture : str
-        Name in the library that builds it: an open_clip configuration, a timm model,
-        a key of ``segment_anything.sam_model_registry``, or ``"demo"``.
-    folder : str
-        Folder of the weight file inside the store.
-    filename : str
-    source : str
-        Page or address where the file is published; empty for built-in models.
-    """
-
-    role: PartName
-    title: str
-    architecture: str
-    folder: str
-    filename: str
-    source: str = ""
-
-    @property
-    def built_in(self) -> bool:
-        """Whether the weights ship inside the package."""
-        return self.architecture == "demo"
 
 
 @dataclass(frozen=True)
@@ -92,38 +60,6 @@ class ModelSpec:
         return all(part.built_in for part in self.parts)
 
 
-_HUB: Final = "https://huggingface.co/"
-
-
-def _clip(title: str, architecture: str, repository: str) -> Part:
-    return Part(
-        "clip",
-        title,
-        architecture,
-        repository.replace("/", "--"),
-        "open_clip_model.safetensors",
-        _HUB + repository,
-    )
-
-
-_DINO_B8 = Part(
-    "vfm",
-    "DINO ViT-B/8",
-    "vit_base_patch8_224.dino",
-    "timm--vit_base_patch8_224.dino",
-    "model.safetensors",
-    _HUB + "timm/vit_base_patch8_224.dino",
-)
-
-_SAM_B = Part(
-    "sam",
-    "SAM ViT-B",
-    "vit_b",
-    "segment-anything",
-    "sam_vit_b_01ec64.pth",
-    "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
-)
-
 SPECS: Final[dict[str, ModelSpec]] = {
     spec.name: spec
     for spec in (
@@ -148,37 +84,37 @@ SPECS: Final[dict[str, ModelSpec]] = {
             "vit-b-16",
             "CLIP ViT-B/16",
             "The paper's main model: OpenAI CLIP ViT-B/16, DINO ViT-B/8, SAM ViT-B.",
-            _clip(
+            clip_part(
                 "CLIP ViT-B/16 (OpenAI)",
                 "ViT-B-16-quickgelu",
                 "timm/vit_base_patch16_clip_224.openai",
             ),
-            _DINO_B8,
-            _SAM_B,
+            DINO_B8,
+            SAM_B,
         ),
         ModelSpec(
             "vit-l-14",
             "CLIP ViT-L/14",
             "OpenAI CLIP ViT-L/14, DINO ViT-B/8, SAM ViT-B.",
-            _clip(
+            clip_part(
                 "CLIP ViT-L/14 (OpenAI)",
                 "ViT-L-14-quickgelu",
                 "timm/vit_large_patch14_clip_224.openai",
             ),
-            _DINO_B8,
-            _SAM_B,
+            DINO_B8,
+            SAM_B,
         ),
         ModelSpec(
             "vit-h-14",
             "CLIP ViT-H/14",
             "OpenCLIP ViT-H/14 (LAION-2B), DINO ViT-B/8, SAM ViT-B.",
-            _clip(
+            clip_part(
                 "CLIP ViT-H/14 (LAION-2B)",
                 "ViT-H-14",
                 "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
             ),
-            _DINO_B8,
-            _SAM_B,
+            DINO_B8,
+            SAM_B,
         ),
     )
 }
@@ -186,12 +122,37 @@ SPECS: Final[dict[str, ModelSpec]] = {
 
 
 def find_spec(spec: str | ModelSpec) -> ModelSpec:
-    """A specification by name; `ValueError` lists the names if there is none."""
+    """A specification by name.
+
+    Parameters
+    ----------
+    spec : str or ModelSpec
+        A key of `SPECS`, or open_clip's name of a plain ViT such as ``"ViT-B-32"``,
+        spelled as there; such a CLIP is joined by DINO ViT-B/8 and SAM ViT-B.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name, or the CLIP is not a plain ViT.
+    """
     if isinstance(spec, ModelSpec):
         return spec
-    if spec not in SPECS:
+    if spec in SPECS:
+        return SPECS[spec]
+    # open_clip brings torch, which takes seconds to import.
+    from .plain_vit import find_clip
+
+    clip = find_clip(spec)
+    if clip is None:
         raise ValueError(
-            f"spec: no model {spec!r}; choose one of {', '.join(SPECS)}, or give a "
-            "ModelSpec"
+            f"spec: no model {spec!r}; choose one of {', '.join(SPECS)}, or the name "
+            "of an open_clip ViT such as ViT-B-32"
         )
-    return SPECS[spec]
+    return ModelSpec(
+        spec,
+        clip.title,
+        f"OpenCLIP {spec}, DINO ViT-B/8, SAM ViT-B.",
+        clip,
+        DINO_B8,
+        SAM_B,
+    )
