@@ -42,7 +42,8 @@ def window_features(
     Parameters
     ----------
     clip : ClipModel or open_clip model
-        A plain ViT. An open_clip model gets OpenAI's pixel normalisation.
+        A plain ViT. An open_clip model's pixels are normalised as it says itself, by
+        default as OpenAI's.
     window : ndarray of uint8, (H, W, 3)
         RGB; H and W are multiples of the patch.
     method : str, optional
@@ -156,7 +157,10 @@ def _wrap(model: Any) -> ClipModel:
         raise ValueError(
             f"clip: {type(model).__name__} is not a ClipModel or a model of open_clip"
         ) from None
-    return ClipModel(model, tokenize, device, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+    visual = getattr(model, "visual", None)
+    mean = getattr(visual, "image_mean", None) or OPENAI_DATASET_MEAN
+    std = getattr(visual, "image_std", None) or OPENAI_DATASET_STD
+    return ClipModel(model, tokenize, device, mean, std)
 
 
 def _encode(
@@ -187,7 +191,7 @@ def _encode(
         )
     if method.splice and sam is None:
         raise ValueError(f"sam: {method.name} needs a SamModel")
-    hidden = clip.hidden_states(pixels[None])
+    hidden = clip.hidden_states(pixels[None], settings.positions)
     found = dense_features(clip, hidden, tokens if settings.proxy else None, settings)
     if not method.splice or sam is None:
         return found

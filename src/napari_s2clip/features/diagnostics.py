@@ -66,7 +66,7 @@ def entropy_by_block(
 
     def run(part: slice) -> NDArray[np.float64]:
         windows = cut_windows(resized, plan, part)
-        hidden = models.clip.hidden_states(windows)
+        hidden = models.clip.hidden_states(windows, settings.positions)
         rows = []
         for state in hidden.states:
             tokens = state[:, 1:].float()

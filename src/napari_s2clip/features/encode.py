@@ -191,7 +191,7 @@ class _Encoder:
         wanted = settings.proxy and self._method.proxy
         found = dense_features(
             models.clip,
-            models.clip.hidden_states(windows),
+            models.clip.hidden_states(windows, settings.positions),
             models.vfm.tokens(windows) if wanted else None,
             settings,
             self._mean,
