@@ -1,4 +1,8 @@
-"""``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them."""
+"""``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them.
+
+``--only`` takes some of the groups: ``small`` (demo models, seconds), ``encoding``
+(real sizes with random weights, minutes) and ``memory``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,11 @@ from pathlib import Path
 
 import torch
 
+from .encoding import encoding_pairs, peak_memory
 from .pairs import compare
 from .work import pairs
+
+GROUPS = ("small", "encoding", "memory")
 
 
 def main() -> None:
@@ -20,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"))
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS)
     options = parser.parse_args()
     machine = {
         "system": platform.platform(),
@@ -29,15 +37,29 @@ def main() -> None:
         "threads": torch.get_num_threads(),
     }
     timings = []
-    for pair in pairs():
-        timing = compare(pair, options.rounds)
+    found = []
+    if "small" in options.only:
+        found.append((pairs(), options.rounds))
+    if "encoding" in options.only:
+        found.append((encoding_pairs(), min(options.rounds, 3)))
+    for pair, rounds in ((p, rounds) for group, rounds in found for p in group):
+        timing = compare(pair, rounds)
         timings.append(asdict(timing))
         print(
-            f"{timing.name}: {timing.ours_ms:.1f} ms, {timing.ratio:.1f} times faster "
-            f"than {timing.other_name} ({timing.other_ms:.1f} ms)"
+            f"{timing.name}: {timing.ours_ms:.1f} ms, {timing.ratio:.2f} times as fast "
+            f"as {timing.other_name} ({timing.other_ms:.1f} ms)",
+            flush=True,
+        )
+    memory = peak_memory() if "memory" in options.only else []
+    for item in memory:
+        print(
+            f"{item['side']:.0f} px square, {item['windows']:.0f} windows: "
+            f"{item['peak_mb'] - item['loaded_mb']:.0f} MB above "
+            f"{item['loaded_mb']:.0f} MB",
+            flush=True,
         )
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine, "timings": timings}
+    result = {"machine": machine, "timings": timings, "memory": memory}
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
