@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from .features.entropy import EntropyMode
     from .features.store import FeatureStore
+    from .models.precision import Precision
 
 __all__ = ["S2CLIP", "ImageFeatures"]
 
@@ -71,6 +72,8 @@ class S2CLIP:
         spec: str | ModelSpec = "demo",
         *,
         device: str = "auto",
+        vfm: str | None = None,
+        precision: Precision = "auto",
         weights: Literal["random"] | Mapping[str, Path | str] | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
@@ -84,6 +87,13 @@ class S2CLIP:
             name of a plain ViT such as ``"ViT-B-32"``.
         device : str
             ``"auto"`` is CUDA, then MPS, then the CPU.
+        vfm : str, optional
+            Another fusion model than the specification's, a key of
+            `napari_s2clip.models.specs.VFMS`.
+        precision : {"auto", "fp32", "bf16", "fp16"}
+            Of CLIP and the fusion model. ``"auto"`` is what the specification prefers,
+            which for ``"demo"`` is fp32; then fp16 with CUDA, bf16 on a CPU that has
+            instructions for it, else fp32. Other results are never exactly the same.
         weights : "random" or mapping, optional
             Files instead of those in the store, by part (``"clip"``, ``"vfm"``,
             ``"sam"``); ``"random"`` builds the real sizes without weights.
@@ -96,12 +106,21 @@ class S2CLIP:
         WeightsNotFound
             If a weight file is missing.
         ValueError
-            If the specification or device is unknown, or a file does not fit.
+            If a name is unknown, a file does not fit, or the device cannot compute in
+            the precision.
         """
         found = find_spec(spec)
+        if vfm is not None:
+            found = found.with_vfm(vfm)
         chosen = choose_device(device)
-        models = load_models(found, chosen, weights, Reporter(progress, cancel))
+        report = Reporter(progress, cancel)
+        models = load_models(found, chosen, weights, report, precision)
         return cls(found, models, chosen)
+
+    @property
+    def precision(self) -> str:
+        """What CLIP and the fusion model compute in: fp32, bf16 or fp16."""
+        return self.models.precision
 
     def encode(
         self,
@@ -334,8 +353,9 @@ class S2CLIP:
     def _check_fit(self, features: ImageFeatures, settings: Settings) -> None:
         if features.model != self.models.origin:
             raise ValueError(
-                "image: these features come from other models; encode the image with "
-                f"this one ({self.spec.name}) first"
+                "image: these features come from other models or another precision; "
+                f"encode the image with this one ({self.spec.name}, {self.precision}) "
+                "first"
             )
         wanted, given = (
             settings.of_stage("encode"),
@@ -359,6 +379,7 @@ class S2CLIP:
             "model": self.spec.name,
             "parts": self.models.origin,
             "device": str(self.device),
+            "precision": self.precision,
             "settings": settings.model_dump(mode="json"),
             "input_notes": list(notes),
             "versions": {"python": platform.python_version(), **library_versions()},

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from napari_s2clip.demo.architectures import build_sam
 from napari_s2clip.models.load import load_models
-from napari_s2clip.models.specs import SPECS
+from napari_s2clip.models.specs import SPECS, ModelSpec
+from napari_s2clip.models.vfm import SamEncoder
 from napari_s2clip.progress import Progress, Reporter
 
 CPU = torch.device("cpu")
@@ -72,3 +76,74 @@ def test_a_file_of_another_architecture_is_refused_by_name(tmp_path):
 def test_an_unknown_word_for_weights_is_refused():
     with pytest.raises(ValueError, match="is not 'random'"):
         load_models(SPECS["demo"], CPU, "pretrained")  # type: ignore[arg-type]
+
+
+def demo_with_sam() -> ModelSpec:
+    """The demo's CLIP with the real SAM for both of its roles."""
+    spec = SPECS["demo"].with_vfm("sam-b-16")
+    return replace(spec, sam=SPECS["vit-b-16"].sam)
+
+
+@pytest.fixture
+def small_registry(monkeypatch):
+    """segment_anything builds the demo's SAM for each of its names."""
+    from segment_anything import sam_model_registry
+
+    monkeypatch.setitem(sam_model_registry, "vit_b", lambda checkpoint: build_sam())
+
+
+def test_a_sam_that_is_fusion_model_too_is_held_once(small_registry):
+    models = load_models(demo_with_sam(), CPU, "random")
+    assert isinstance(models.vfm, SamEncoder)
+    assert models.vfm.sam is models.sam.sam
+    assert models.origin["vfm"]["architecture"] == "vit_b"
+
+
+def test_it_follows_the_file_given_for_sam(small_registry, tmp_path):
+    path = tmp_path / "sam.pth"
+    torch.manual_seed(9)
+    state = build_sam().state_dict()
+    torch.save(state, path)
+    models = load_models(demo_with_sam(), CPU, {"sam": path})
+    assert models.vfm.sam is models.sam.sam
+    assert models.origin["vfm"]["sha256"] == models.origin["sam"]["sha256"]
+    weight = models.vfm.sam.image_encoder.state_dict()["pos_embed"]
+    assert torch.equal(weight, state["image_encoder.pos_embed"])
+
+
+def test_another_file_is_another_model(small_registry, tmp_path):
+    paths = {"sam": tmp_path / "sam.pth", "vfm": tmp_path / "vfm.pth"}
+    for seed, path in enumerate(paths.values()):
+        torch.manual_seed(seed)
+        torch.save(build_sam().state_dict(), path)
+    models = load_models(demo_with_sam(), CPU, paths)
+    assert models.vfm.sam is not models.sam.sam
+    assert models.origin["vfm"]["file"] == "vfm.pth"
+
+
+def test_low_precision_leaves_the_sam_that_refines_alone(small_registry):
+    low = load_models(demo_with_sam(), CPU, "random", precision="bf16")
+    full = load_models(demo_with_sam(), CPU, "random", precision="fp32")
+    assert {p.dtype for p in low.sam.sam.parameters()} == {torch.float32}
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    assert torch.equal(low.sam.encode(image).features, full.sam.encode(image).features)
+    assert not torch.equal(low.vfm.tokens(image[None]), full.vfm.tokens(image[None]))
+
+
+def test_the_precision_is_part_of_where_models_come_from():
+    models = load_models(SPECS["demo"], CPU, "random", precision="bf16")
+    assert models.precision == "bf16"
+    found = {role: part["precision"] for role, part in models.origin.items()}
+    assert found == {"clip": "bf16", "vfm": "bf16", "sam": "fp32"}
+
+
+def test_the_demo_computes_in_single_precision_unless_asked(monkeypatch):
+    monkeypatch.setattr("napari_s2clip.models.precision.cpu_has_bf16", lambda: True)
+    assert load_models(SPECS["demo"], CPU, "random").precision == "fp32"
+    other = replace(SPECS["demo"], precision="auto")
+    assert load_models(other, CPU, "random").precision == "bf16"
+
+
+def test_an_impossible_precision_is_refused_before_weights_are_looked_for():
+    with pytest.raises(ValueError, match="precision: fp16 does not work on cpu"):
+        load_models(SPECS["vit-b-16"], CPU, {"clip": "/nowhere"}, precision="fp16")

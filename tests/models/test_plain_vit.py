@@ -231,7 +231,8 @@ def test_a_clip_by_name_segments():
         "architecture": "ViT-S-32-alt",
         "file": "random weights",
         "sha256": "",
-        "package": ANY,
+        "package": "",
+        "precision": ANY,
     }
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     result = model.segment(image, ["cat", "dog"])

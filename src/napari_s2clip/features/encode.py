@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,8 @@ def windows_at_once(models: Models, window: tuple[int, int]) -> int:
     take half of the free memory.
     """
     clip, vfm = models.clip, models.vfm
-    count = 1 + (window[0] // clip.patch_size) * (window[1] // clip.patch_size)
-    fine = (window[0] // vfm.patch_size) * (window[1] // vfm.patch_size)
+    count = 1 + math.prod(clip.grid(window))
+    fine = math.prod(vfm.grid(window))
     width, heads = clip.width, clip.last.heads
     needed = 4 * (
         (clip.n_blocks + 16) * count * width

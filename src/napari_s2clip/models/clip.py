@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from .plain_vit import check_tower
 from .positions import Positions, resample_positions
+from .precision import lower
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +64,10 @@ class HiddenStates:
 
 
 class BlockParts:
-    """The steps of one block, to be put together in other ways."""
+    """The steps of one block, to be put together in other ways.
+
+    They take and return float32, whatever the block's products are computed in.
+    """
 
     def __init__(self, block: nn.Module) -> None:
         attention = block.attn
@@ -86,14 +90,14 @@ class BlockParts:
         """q, k, v of LN1(tokens): (B, N, width) to three of (B, heads, N, d_head)."""
         weight, bias = self._attention.in_proj_weight, self._attention.in_proj_bias
         batch, count, width = tokens.shape
-        joined = F.linear(self.norm(tokens), weight, bias)
+        joined = F.linear(self.norm(tokens).to(weight.dtype), weight, bias).float()
         split = joined.view(batch, count, 3, self.heads, width // self.heads)
         q, k, v = split.permute(2, 0, 3, 1, 4)
         return q, k, v
 
     def out(self, values: Tensor) -> Tensor:
         """The output map Wo of (B, N, width)."""
-        result: Tensor = self._block.ls_1(self._attention.out_proj(values))
+        result: Tensor = self._block.ls_1(self._attention.out_proj(values).float())
         return result
 
     def attend(self, attention: Tensor, values: Tensor) -> Tensor:
@@ -102,8 +106,13 @@ class BlockParts:
 
     def feed_forward(self, tokens: Tensor) -> Tensor:
         """The second half of the block, without its residual: FFN(LN2(tokens))."""
-        result: Tensor = self._block.ls_2(self._block.mlp(self._block.ln_2(tokens)))
+        hidden = self._block.mlp(self._block.ln_2(tokens)).float()
+        result: Tensor = self._block.ls_2(hidden)
         return result
+
+
+def _to_float(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (args[0].float(), *args[1:])
 
 
 class ClipModel:
@@ -119,6 +128,8 @@ class ClipModel:
     device : torch.device
     mean, std : sequence of 3 floats
         Of the pixels in 0 to 1.
+    dtype : torch.dtype
+        What both towers compute their matrix products in.
 
     Raises
     ------
@@ -133,6 +144,7 @@ class ClipModel:
         device: torch.device,
         mean: Sequence[float],
         std: Sequence[float],
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         self.model: Any = model.to(device).eval().requires_grad_(False)
         self.device = device
@@ -140,6 +152,12 @@ class ClipModel:
         self.mean, self.std = tuple(mean), tuple(std)
         self._visual: Any = self.model.visual
         check_tower(self._visual)
+        lower(self.model, dtype)
+        if dtype != torch.float32:
+            # open_clip gives texts the type of the weights; sums are to be float32.
+            text: Any = getattr(self.model, "text", self.model)
+            if hasattr(text, "transformer"):
+                text.transformer.register_forward_pre_hook(_to_float)
         self._blocks: list[nn.Module] = list(self._visual.transformer.resblocks)
         self.blocks = tuple(BlockParts(block) for block in self._blocks)
 
@@ -147,6 +165,10 @@ class ClipModel:
     def patch_size(self) -> int:
         """Side of a patch, in pixels."""
         return int(self._visual.patch_size[0])
+
+    def grid(self, window: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of patches in a window of (H, W) pixels."""
+        return window[0] // self.patch_size, window[1] // self.patch_size
 
     @property
     def width(self) -> int:
@@ -167,7 +189,7 @@ class ClipModel:
         self, pixels: Tensor, positions: Positions
     ) -> tuple[Tensor, tuple[int, int]]:
         visual = self._visual
-        patches = visual.conv1(pixels)
+        patches = visual.conv1(pixels).float()
         grid = (patches.shape[-2], patches.shape[-1])
         tokens = patches.flatten(2).transpose(1, 2)
         first = visual.class_embedding.expand(len(tokens), 1, -1).to(tokens.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,8 +17,9 @@ from ..demo import architectures
 from ..progress import Reporter
 from .clip import ClipModel
 from .pixels import clip_statistics
+from .precision import DTYPES, Computed, Precision, choose_precision
 from .sam import SamModel
-from .vfm import VisionModel
+from .vfm import FusionModel, SamEncoder, VisionModel
 from .weights import locate_all, sha256
 
 if TYPE_CHECKING:
@@ -34,10 +36,12 @@ class Models:
     """The loaded parts and where they came from."""
 
     clip: ClipModel
-    vfm: VisionModel
+    vfm: FusionModel
     sam: SamModel
     origin: dict[PartName, dict[str, str]]
-    """For each part its title, architecture, file name and SHA-256."""
+    """For each part its title, architecture, file name, SHA-256 and precision."""
+    precision: Computed = "fp32"
+    """What CLIP and the fusion model compute in."""
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
@@ -97,6 +101,8 @@ def _clip_tokenizer(part: Part) -> Callable[[list[str]], Tensor]:
 def _build_vfm(part: Part) -> nn.Module:
     if part.built_in:
         return architectures.build_dino()
+    if part.is_sam:
+        return _build_sam(part)
     import timm
 
     model: nn.Module = timm.create_model(
@@ -120,6 +126,7 @@ def load_models(
     device: torch.device,
     weights: Literal["random"] | Mapping[str, Path | str] | None = None,
     report: Reporter | None = None,
+    precision: Precision = "auto",
 ) -> Models:
     """Load the parts of ``spec`` to ``device``.
 
@@ -131,16 +138,20 @@ def load_models(
         ``"random"`` builds the real sizes without weights, from a fixed seed; a
         mapping gives files for the parts ``"clip"``, ``"vfm"``, ``"sam"``.
     report : Reporter, optional
+    precision : {"auto", "fp32", "bf16", "fp16"}
+        Of CLIP and the fusion model, see `choose_precision`; SAM refines in float32.
 
     Raises
     ------
     WeightsNotFound
         If a weight file is missing; looked for before anything is built.
     ValueError
-        If a file does not fit its architecture.
+        If a file does not fit its architecture, or the device the precision.
     """
     avoid_triton()
     report = report or Reporter()
+    computed = choose_precision(precision, device, spec.precision)
+    dtype = DTYPES[computed]
     if isinstance(weights, str):
         if weights != "random":
             raise ValueError(
@@ -150,6 +161,10 @@ def load_models(
         paths: dict[PartName, Path] = {}
     else:
         paths = locate_all(spec, weights)
+    # A SAM that is fusion model too is held once.
+    same = spec.vfm.architecture == spec.sam.architecture != "demo"
+    shared = same and paths.get("vfm") == paths.get("sam")
+    digest = cache(sha256)
     origin: dict[PartName, dict[str, str]] = {}
     built: dict[str, nn.Module] = {}
     builders = {"clip": _build_clip, "vfm": _build_vfm, "sam": _build_sam}
@@ -158,13 +173,17 @@ def load_models(
         for done, part in enumerate(spec.parts):
             report("load", done, len(spec.parts), part.title)
             path = paths.get(part.role)
-            built[part.role] = _fill(builders[part.role](part), part, path)
+            if part.role == "sam" and shared:
+                built["sam"] = built["vfm"]
+            else:
+                built[part.role] = _fill(builders[part.role](part), part, path)
             origin[part.role] = {
                 "title": part.title,
                 "architecture": part.architecture,
                 "file": path.name if path else "random weights",
-                "sha256": sha256(path) if path else "",
+                "sha256": digest(path) if path else "",
                 "package": f"napari-s2clip {__version__}" if part.built_in else "",
+                "precision": "fp32" if part.role == "sam" else computed,
             }
     report("load", len(spec.parts), len(spec.parts))
     clip = ClipModel(
@@ -172,6 +191,11 @@ def load_models(
         _clip_tokenizer(spec.clip),
         device,
         *clip_statistics(spec.clip, built["clip"].visual, paths.get("clip")),
+        dtype,
     )
-    vfm = VisionModel(built["vfm"], device, IMAGENET_MEAN, IMAGENET_STD)
-    return Models(clip, vfm, SamModel(built["sam"], device), origin)
+    vfm: FusionModel
+    if spec.vfm.is_sam:
+        vfm = SamEncoder(built["vfm"], device, dtype)
+    else:
+        vfm = VisionModel(built["vfm"], device, IMAGENET_MEAN, IMAGENET_STD, dtype)
+    return Models(clip, vfm, SamModel(built["sam"], device), origin, computed)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["DINO_B8", "SAM_B", "Part", "PartName", "clip_part"]
+__all__ = ["DINO_B8", "SAM_B", "VFMS", "Part", "PartName", "clip_part"]
 
 PartName: TypeAlias = Literal["clip", "vfm", "sam"]
 
@@ -43,6 +43,19 @@ class Part:
         """Whether the weights ship inside the package."""
         return self.architecture == "demo"
 
+    @property
+    def is_sam(self) -> bool:
+        """Whether it is a model of segment_anything, also as fusion model."""
+        return self.architecture in {"vit_b", "vit_l", "vit_h"}
+
+    def same_model(self, other: Part) -> bool:
+        """Whether another part, maybe of another role, is the same file."""
+        return (self.architecture, self.folder, self.filename) == (
+            other.architecture,
+            other.folder,
+            other.filename,
+        )
+
 
 def clip_part(title: str, architecture: str, repository: str) -> Part:
     """A CLIP of open_clip whose weights lie in a repository of the Hugging Face Hub."""
@@ -56,15 +69,6 @@ def clip_part(title: str, architecture: str, repository: str) -> Part:
     )
 
 
-DINO_B8: Final = Part(
-    "vfm",
-    "DINO ViT-B/8",
-    "vit_base_patch8_224.dino",
-    "timm--vit_base_patch8_224.dino",
-    "model.safetensors",
-    _HUB + "timm/vit_base_patch8_224.dino",
-)
-
 SAM_B: Final = Part(
     "sam",
     "SAM ViT-B",
@@ -73,3 +77,28 @@ SAM_B: Final = Part(
     "sam_vit_b_01ec64.pth",
     "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
 )
+
+
+def _timm(title: str, architecture: str) -> Part:
+    return Part(
+        "vfm",
+        title,
+        architecture,
+        f"timm--{architecture}",
+        "model.safetensors",
+        f"{_HUB}timm/{architecture}",
+    )
+
+
+VFMS: Final[dict[str, Part]] = {
+    "dino-s-16": _timm("DINO ViT-S/16", "vit_small_patch16_224.dino"),
+    "dino-s-8": _timm("DINO ViT-S/8", "vit_small_patch8_224.dino"),
+    "dino-b-16": _timm("DINO ViT-B/16", "vit_base_patch16_224.dino"),
+    "dino-b-8": _timm("DINO ViT-B/8", "vit_base_patch8_224.dino"),
+    "dinov2-s-14": _timm("DINOv2 ViT-S/14", "vit_small_patch14_dinov2.lvd142m"),
+    "dinov2-b-14": _timm("DINOv2 ViT-B/14", "vit_base_patch14_dinov2.lvd142m"),
+    "sam-b-16": replace(SAM_B, role="vfm", title="SAM ViT-B/16 encoder"),
+}
+"""Fusion models by name, those of the paper's Table 2."""
+
+DINO_B8: Final = VFMS["dino-b-8"]

@@ -8,22 +8,24 @@ with every CLIP (Table 2 and section "implementation"), 448 px short side, windo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from .parts import DINO_B8, SAM_B, Part, PartName, clip_part
+from .parts import DINO_B8, SAM_B, VFMS, Part, PartName, clip_part
 
 if TYPE_CHECKING:
     from ..settings import Settings
+    from .precision import Precision
 
-__all__ = ["SPECS", "ModelSpec", "Part", "PartName", "find_spec"]
+__all__ = ["SPECS", "VFMS", "ModelSpec", "Part", "PartName", "find_spec"]
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """Three parts that work together, and the settings that suit them.
 
-    The settings are those of `napari_s2clip.Settings` with the same names.
+    The settings are those of `napari_s2clip.Settings` with the same names; `precision`
+    is what `S2CLIP.load` takes ``"auto"`` for.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelSpec:
     cls_weight: float = 0.3
     repair_outliers: bool = True
     proxy_gamma: float = 3.0
+    precision: Precision = "auto"
 
     def complete(self, settings: Settings) -> Settings:
         """Fill the settings that are left to the model (None) with its own."""
@@ -48,6 +51,34 @@ class ModelSpec:
             if getattr(settings, field.name, ...) is None
         }
         return settings.model_copy(update=missing)
+
+    def with_vfm(self, name: str) -> ModelSpec:
+        """The same with another fusion model.
+
+        Parameters
+        ----------
+        name : str
+            A key of `VFMS`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such name.
+        """
+        if name not in VFMS:
+            raise ValueError(
+                f"vfm: no fusion model {name!r}; choose one of {', '.join(VFMS)}"
+            )
+        vfm = VFMS[name]
+        if vfm == self.vfm:
+            return self
+        return replace(
+            self,
+            description=f"{self.clip.title}, {vfm.title}, {self.sam.title}.",
+            vfm=vfm,
+            # What a specification changes here, it does for its own fusion model.
+            proxy_gamma=type(self).proxy_gamma,
+        )
 
     @property
     def parts(self) -> tuple[Part, Part, Part]:
@@ -79,6 +110,8 @@ SPECS: Final[dict[str, ModelSpec]] = {
             cls_weight=0.0,
             repair_outliers=False,
             proxy_gamma=40.0,
+            # Small enough, and its results are the same everywhere.
+            precision="fp32",
         ),
         ModelSpec(
             "vit-b-16",

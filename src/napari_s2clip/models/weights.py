@@ -78,6 +78,8 @@ def locate_all(
 ) -> dict[PartName, Path]:
     """Paths of all parts, before anything is loaded.
 
+    A SAM that is fusion model too follows a file given for ``"sam"``.
+
     Raises
     ------
     ValueError
@@ -90,6 +92,8 @@ def locate_all(
     for role in given:
         if role not in roles:
             raise ValueError(f"weights: no part {role!r}; the parts are {roles}")
+    if "sam" in given and spec.vfm.same_model(spec.sam):
+        given.setdefault("vfm", given["sam"])
     return {part.role: locate(part, given.get(part.role)) for part in spec.parts}
 
 
