@@ -116,3 +116,10 @@ def test_the_real_sam_encoder_equals_the_library():
     whole = by_the_library(vfm.sam, window, (768, 1024))
     assert whole.shape == (1, 256, 64, 64)
     assert torch.allclose(tokens[0], whole[0, :, :48].permute(1, 2, 0), atol=1e-5)
+
+
+def test_working_memory_grows_with_the_window(vfm):
+    sam = SamEncoder(build_sam(), torch.device("cpu"))
+    assert vfm.working_memory((64, 64)) == 4 * vfm.working_memory((32, 32)) > 0
+    # Its input is padded to one size.
+    assert sam.working_memory((64, 64)) == sam.working_memory((64, 32)) > 0

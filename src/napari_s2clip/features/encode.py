@@ -76,18 +76,17 @@ def windows_at_once(models: Models, window: tuple[int, int]) -> int:
     """How many windows are encoded together, at least 1.
 
     What one needs is estimated from above: the hidden states, six attention maps of
-    CLIP, and two dozen tensors of the vision model's tokens. All windows together may
-    take half of the free memory.
+    CLIP, what the vision model says, and two dozen tensors of values on its grid. All
+    windows together may take half of the free memory.
     """
     clip, vfm = models.clip, models.vfm
     count = 1 + math.prod(clip.grid(window))
     fine = math.prod(vfm.grid(window))
     width, heads = clip.width, clip.last.heads
     needed = 4 * (
-        (clip.n_blocks + 16) * count * width
-        + 6 * heads * count**2
-        + 24 * fine * max(width, 1024)
+        (clip.n_blocks + 16) * count * width + 6 * heads * count**2 + 24 * fine * width
     )
+    needed += vfm.working_memory(window)
     device = clip.device
     fitting = free_memory(device) // 2 // needed
     enough = _TOKENS_AT_ONCE[device.type] // max(count, fine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,6 +35,9 @@ class FusionModel(Protocol):
 
         The grid covers the window exactly, whatever its size.
         """
+
+    def working_memory(self, window: tuple[int, int]) -> int:
+        """Bytes that the tokens of one window need while they are made, from above."""
 
 
 class VisionModel:
@@ -72,6 +76,10 @@ class VisionModel:
         """Rows and columns of patches: the sides rounded to whole patches."""
         rows, columns = (max(1, round(side / self.patch_size)) for side in window)
         return rows, columns
+
+    def working_memory(self, window: tuple[int, int]) -> int:
+        """Two dozen tensors of tokens; the attention is never held."""
+        return 4 * 24 * math.prod(self.grid(window)) * int(self.model.embed_dim)
 
     @torch.inference_mode()
     def tokens(self, windows: NDArray[Any]) -> Tensor:
@@ -125,6 +133,12 @@ class SamEncoder:
         most = self.sam.image_encoder.img_size // self.patch_size
         rows, columns = (max(1, round(side * most / max(window))) for side in window)
         return rows, columns
+
+    def working_memory(self, window: tuple[int, int]) -> int:
+        """Three attention maps of all patches, padding included."""
+        encoder = self.sam.image_encoder
+        count = (encoder.img_size // self.patch_size) ** 2
+        return int(4 * 3 * encoder.blocks[0].attn.num_heads * count**2)
 
     @torch.inference_mode()
     def tokens(self, windows: NDArray[Any]) -> Tensor:
