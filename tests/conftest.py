@@ -66,7 +66,12 @@ def make_result(
         region_table=table.astype(REGION_COLUMNS),
         refined=coarse.copy(),
         probabilities=np.full((len(classes), *shape), 0.5, np.float32),
-        provenance={"model": "fake", "device": "cpu", "input_notes": list(notes)},
+        provenance={
+            "model": "fake",
+            "device": "cpu",
+            "precision": "fp32",
+            "input_notes": list(notes),
+        },
         seconds={"classify": 0.25, "refine": 0.5},
     )
 

@@ -35,6 +35,7 @@ class FakeModel:
     """Every image is one region of the first class."""
 
     device = "cpu"
+    precision = "fp32"
 
     def __init__(self):
         self.loaded = []
@@ -42,8 +43,8 @@ class FakeModel:
         self.stores = []
         self.error = {}
 
-    def load(self, spec, *, device, weights, progress):
-        self.loaded.append((spec, device, weights))
+    def load(self, spec, *, device, vfm, precision, weights, progress):
+        self.loaded.append((spec, device, vfm, precision, weights))
         progress(Progress("load", 1, 3, "CLIP"))
         return self
 
@@ -149,6 +150,9 @@ def test_the_module_is_the_same_program():
     assert done.stderr.startswith("usage: napari-s2clip segment ")
 
 
+_SEGMENT = ["segment", "a.png", "--classes", "cat", "--out", "x"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -159,6 +163,8 @@ def test_the_module_is_the_same_program():
         ["segment", "a.png", "--out", "x"],
         ["segment", "--classes", "cat", "--out", "x"],
         ["segment", "a.png", "--classes", "cat", "--out", "x", "--fast"],
+        [*_SEGMENT, "--precision", "half"],
+        ["demo", "--precision", "half"],
         ["demo", "--scenes", "none"],
         ["features"],
         ["features", "delete"],
@@ -240,7 +246,7 @@ def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
     assert first == f"{photo}: 1 region, 0.8 s, {out / 'photo'}_*"
     assert "uint16 stretched" in second
     # One load for both.
-    assert model.loaded == [("demo", "auto", None)]
+    assert model.loaded == [("demo", "auto", None, "auto", None)]
     assert [call[0].pixels.shape for call in model.calls] == [(12, 9, 3), (20, 30, 3)]
 
 
@@ -253,6 +259,10 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         "vit-b-16",
         "--device",
         "cpu",
+        "--vfm",
+        "dinov2-b-14",
+        "--precision",
+        "bf16",
         "--weights",
         "clip=/x/clip=1.safetensors",
         "--weights",
@@ -269,8 +279,9 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         classes="cat | kitten; dog",
     )
     assert (code, errors) == (0, "")
-    ((name, device, weights),) = model.loaded
+    ((name, device, vfm, precision, weights),) = model.loaded
     assert (name, device) == ("vit-b-16", "cpu")
+    assert (vfm, precision) == ("dinov2-b-14", "bf16")
     assert weights == {"clip": Path("/x/clip=1.safetensors"), "sam": Path("sam.pth")}
     _, classes, settings = model.calls[0]
     assert classes == ClassSet(["cat | kitten", "dog"], ["sky", "wall"])
@@ -304,6 +315,7 @@ def test_an_empty_list_is_a_value_too(model, run, photo, text):
         (["--weights", "clip"], "--weights 'clip': write PART=PATH"),
         (["--model", "vit-z"], "--model: no model 'vit-z'; choose one of demo, "),
         (["--model", "RN50"], "--model: open_clip's RN50 cannot be .*ResNet; choose a"),
+        (["--vfm", "dino"], "--vfm: no fusion model 'dino'; choose one of dino-s-16, "),
         (["--classes", " ; "], "classes is empty"),
         (["--classes", "cat; Cat"], "'Cat' is named twice"),
         (["--background", "dog"], "'dog' is named twice"),
@@ -424,6 +436,7 @@ def test_the_summary(model, run, photo, out, tmp_path):
         "software",
         "model",
         "device",
+        "precision",
         "classes",
         "background",
         "settings",
@@ -432,6 +445,7 @@ def test_the_summary(model, run, photo, out, tmp_path):
     ]
     assert data["model"] == "demo"
     assert data["device"] == "cpu"
+    assert data["precision"] == "fp32"
     assert [c["name"] for c in data["classes"]] == ["cat", "dog"]
     assert data["background"] == ["sky"]
     assert Settings.model_validate(data["settings"]) == Settings()

@@ -1,5 +1,6 @@
 """The story as a whole, on the demo sizes with random weights unless said otherwise."""
 
+import dataclasses
 import json
 
 import dask.array as da
@@ -300,3 +301,52 @@ def test_unknown_models_and_devices_are_refused():
         S2CLIP.load("vit-x")
     with pytest.raises(ValueError, match="not available here"):
         S2CLIP.load("demo", device="cuda:42")
+
+
+def test_the_precision_is_named(model, image):
+    low = S2CLIP.load("demo", weights="random", device="cpu", precision="bf16")
+    assert (model.precision, low.precision) == ("fp32", "bf16")
+    assert low.provenance(Settings())["precision"] == "bf16"
+    assert low.encode(image, settings=loose(refine=False)).dense.dtype == torch.float32
+
+
+def test_features_of_another_precision_are_refused(model, image):
+    low = S2CLIP.load("demo", weights="random", device="cpu", precision="bf16")
+    features = low.encode(image, settings=loose(refine=False))
+    with pytest.raises(
+        ValueError, match=r"or another precision; encode .* \(demo, fp32\) first"
+    ):
+        model.segment(features, NAMES)
+
+
+def test_another_fusion_model(image):
+    model = S2CLIP.load("demo", vfm="dino-s-16", weights="random", device="cpu")
+    assert model.models.vfm.patch_size == 16
+    assert model.provenance(Settings())["parts"]["vfm"]["title"] == "DINO ViT-S/16"
+    result = model.segment(image, NAMES, settings=loose(refine=False))
+    assert result.refined.shape == (120, 150)
+    with pytest.raises(ValueError, match="vfm: no fusion model 'dino'"):
+        S2CLIP.load("demo", vfm="dino")
+
+
+def test_windows_at_once_are_as_many_as_the_finest_grid_allows(image):
+    model = S2CLIP.load("demo", weights="random", device="cpu")
+    seen = []
+
+    class Fine:
+        """A model that sees windows of 64 px with 32 × 32 tokens, as SAM might."""
+
+        patch_size = 16
+
+        def grid(self, window):
+            return 32, 32
+
+        def tokens(self, windows):
+            seen.append(len(windows))
+            return torch.randn(len(windows), 32, 32, 4)
+
+    fine = dataclasses.replace(model.models, vfm=Fine())
+    other = S2CLIP(model.spec, fine, model.device)
+    other.encode(image, settings=loose(refine=False))
+    # 4096 tokens at once.
+    assert max(seen) == 4

@@ -23,7 +23,7 @@ from .features.methods import find_method
 from .image import RGBImage, to_rgb
 from .models.device import choose_device
 from .models.load import Models, load_models
-from .models.specs import ModelSpec, find_spec
+from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
 from .refine.refine import Refinement, refine
 from .region_table import region_table
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
     from .features.entropy import EntropyMode
     from .features.store import FeatureStore
-    from .models.precision import Precision
 
 __all__ = ["S2CLIP", "ImageFeatures"]
 

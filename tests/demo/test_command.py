@@ -26,6 +26,8 @@ def test_figures_are_printed_and_written(tmp_path, capsys):
     figures = json.loads(file.read_text())
     assert "mean IoU over 2 scenes of 128 px" in out
     assert f"{figures['miou']['coarse']:.3f}" in out
+    assert "time a scene on cpu in fp32: " in out
+    assert (figures["device"], figures["precision"]) == ("cpu", "fp32")
     for key in (
         "clip",
         "coarse",
@@ -66,3 +68,14 @@ def test_figures_alone_are_printed_for_other_programs(
 ) -> None:
     assert main([*SMALL, "--json", "-", "--out", str(tmp_path)]) == 0
     assert "refined" in json.loads(capsys.readouterr().out)["miou"]
+
+
+def test_the_precision_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--json", "-", "--precision", "bf16"]) == 0
+    assert json.loads(capsys.readouterr().out)["precision"] == "bf16"
+    assert main([*SMALL, "--precision", "fp16"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(
+        "napari-s2clip: error: precision: fp16 does not work on cpu"
+    )
+    assert error.count("\n") == 1

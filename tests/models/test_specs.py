@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import timm
 
@@ -46,3 +48,15 @@ def test_the_files_are_those_that_timm_publishes(name):
 def test_sam_as_fusion_model_is_the_file_of_the_sam_that_refines():
     assert VFMS["sam-b-16"].same_model(SPECS["vit-b-16"].sam)
     assert not VFMS["dino-b-8"].same_model(SPECS["vit-b-16"].sam)
+
+
+def test_the_documentation_lists_the_names_and_files():
+    docs = Path(__file__).parents[2] / "docs" / "models.md"
+    text = docs.read_text(encoding="utf-8")
+    for name, part in VFMS.items():
+        assert f"| `{name}` | {part.title} | " in text
+        assert f"`{part.architecture}`" in text
+    for name, spec in SPECS.items():
+        assert f"| `{name}` | " in text
+        for part in (spec.clip, spec.sam):
+            assert part.built_in or f"`{part.folder}/{part.filename}`" in text

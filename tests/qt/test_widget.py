@@ -59,7 +59,10 @@ def test_run_adds_three_layers(
         ("segment", ("cat", "dog"), ("sky", "road")),
     ]
     assert widget.run.button.text() == "Run"
-    assert widget.run.status.text() == "photo: 2 regions of 2 classes in 0.8 s on CPU."
+    assert (
+        widget.run.status.text()
+        == "photo: 2 regions of 2 classes in 0.8 s on CPU in fp32."
+    )
 
 
 def test_another_method_encodes_again(

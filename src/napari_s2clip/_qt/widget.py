@@ -178,8 +178,9 @@ def _show(failure: Failure) -> None:
 
 
 def _device(result: Segmentation) -> str:
-    """The device as people write it: ``cuda:0`` is ``CUDA``."""
-    return str(result.provenance["device"]).split(":")[0].upper()
+    """The device as people write it, and its precision: ``CUDA in fp16``."""
+    device = str(result.provenance["device"]).split(":")[0].upper()
+    return f"{device} in {result.provenance['precision']}"
 
 
 def _summary(result: Segmentation, name: str, gone: bool) -> str:

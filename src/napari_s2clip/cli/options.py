@@ -92,14 +92,19 @@ def read_weights(pairs: Sequence[str]) -> dict[str, Path] | None:
     return found or None
 
 
-def check_model(name: str) -> None:
-    """Refuse a name that stands for no models."""
+def check_model(name: str, vfm: str | None) -> None:
+    """Refuse names that stand for no models."""
     from ..models.specs import find_spec
 
     try:
-        find_spec(name)
+        spec = find_spec(name)
     except ValueError as error:
         raise UsageError(f"--model: {str(error).removeprefix('spec: ')}") from error
+    try:
+        if vfm is not None:
+            spec.with_vfm(vfm)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from error
 
 
 def refuse_collisions(images: Sequence[Path], out: Path) -> None:

@@ -8,10 +8,10 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from .. import __version__
-from ..models.specs import SPECS
+from ..models.specs import SPECS, VFMS, Precision
 from .console import EXPECTED, PROGRAM, ProgressBar, complain, say, sentence
 from .options import (
     check_model,
@@ -60,7 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "%(default)s)",
         metavar="NAME",
     )
+    add(
+        "--vfm",
+        metavar="NAME",
+        help=f"another fusion model than the model's own: {', '.join(VFMS)}",
+    )
     add("--device", default="auto", help="auto (default), cpu, cuda or mps")
+    add(
+        "--precision",
+        default="auto",
+        choices=get_args(Precision),
+        help="what CLIP and the fusion model compute in: %(choices)s (default: "
+        "%(default)s)",
+        metavar="NAME",
+    )
     add(
         "--weights",
         action="append",
@@ -116,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
     classes = read_classes(options.classes, options.background)
     settings = read_settings(options.settings, refine=not options.no_refine)
     weights = read_weights(options.weights)
-    check_model(options.model)
+    check_model(options.model, options.vfm)
     refuse_collisions(options.images, options.out)
 
     from ..features.keep import open_store
@@ -128,12 +141,18 @@ def run(options: argparse.Namespace) -> int:
         started = time.perf_counter()
         bar.begin(f"loading {options.model}")
         model = S2CLIP.load(
-            options.model, device=options.device, weights=weights, progress=bar
+            options.model,
+            device=options.device,
+            vfm=options.vfm,
+            precision=options.precision,
+            weights=weights,
+            progress=bar,
         )
         summary: dict[str, Any] = {
             "software": f"{PROGRAM} {__version__}",
             "model": options.model,
             "device": str(model.device),
+            "precision": model.precision,
             **classes.to_dict(),
             "settings": settings.model_dump(mode="json"),
             "seconds": {"load": time.perf_counter() - started},

@@ -6,7 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from ..models.specs import Precision
 
 __all__ = ["add_arguments", "run"]
 
@@ -40,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=2024, help="of the scenes (default: 2024)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    parser.add_argument(
+        "--precision",
+        default="auto",
+        choices=get_args(Precision),
+        help="%(choices)s; auto (default) is fp32 here",
+        metavar="NAME",
+    )
     parser.add_argument("--out", type=Path, help="folder for maps and pictures")
     parser.add_argument(
         "--json",
@@ -65,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         from .._qt.picture import require_display
 
         require_display()
-    model = S2CLIP.load("demo", device=options.device)
+    model = S2CLIP.load("demo", device=options.device, precision=options.precision)
     found = Evaluation()
     first = None
     items = evaluate(
@@ -90,7 +99,11 @@ def run(options: argparse.Namespace) -> int:
                 f"scene_{number:03d}",
                 overwrite=True,
             )
-    figures = found.figures()
+    figures = {
+        "device": str(model.device),
+        "precision": model.precision,
+        **found.figures(),
+    }
     written = json.dumps(figures, indent=2)
     print(written if options.json == "-" else _table(figures))
     if options.json not in (None, "-"):
@@ -115,5 +128,6 @@ def _table(figures: dict[str, Any]) -> str:
         shown = "    -" if value is None else f"{value:.3f}"
         lines.append(f"  {title:<40}{shown:>6}")
     stages = ", ".join(f"{k} {v:.0f}" for k, v in times.items() if k != "total")
-    lines.append(f"time a scene: {times['total']:.0f} ms ({stages})")
+    where = f"{figures['device']} in {figures['precision']}"
+    lines.append(f"time a scene on {where}: {times['total']:.0f} ms ({stages})")
     return "\n".join(lines)

@@ -17,13 +17,14 @@ from ..demo import architectures
 from ..progress import Reporter
 from .clip import ClipModel
 from .pixels import clip_statistics
-from .precision import DTYPES, Computed, Precision, choose_precision
+from .precision import DTYPES, choose_precision
 from .sam import SamModel
 from .vfm import FusionModel, SamEncoder, VisionModel
 from .weights import locate_all, sha256
 
 if TYPE_CHECKING:
-    from .specs import ModelSpec, Part, PartName
+    from .parts import Computed, Part, PartName, Precision
+    from .specs import ModelSpec
 
 __all__ = ["Models", "load_models"]
 

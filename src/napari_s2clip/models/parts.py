@@ -1,13 +1,28 @@
-"""The single models that can be combined, as plain tables."""
+"""The single models that can be combined, and the names of number formats."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-__all__ = ["DINO_B8", "SAM_B", "VFMS", "Part", "PartName", "clip_part"]
+__all__ = [
+    "DINO_B8",
+    "SAM_B",
+    "VFMS",
+    "Computed",
+    "Part",
+    "PartName",
+    "Precision",
+    "clip_part",
+]
 
 PartName: TypeAlias = Literal["clip", "vfm", "sam"]
+
+Computed: TypeAlias = Literal["fp32", "bf16", "fp16"]
+"""Number formats by name."""
+
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+"""What can be asked for."""
 
 _HUB: Final = "https://huggingface.co/"
 

@@ -9,27 +9,16 @@ from __future__ import annotations
 import logging
 import platform
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, get_args
 
 import torch
 from torch import Tensor, nn
 
-__all__ = [
-    "DTYPES",
-    "Computed",
-    "Precision",
-    "choose_precision",
-    "cpu_has_bf16",
-    "lower",
-]
+from .parts import Computed, Precision
+
+__all__ = ["DTYPES", "choose_precision", "cpu_has_bf16", "lower"]
 
 log = logging.getLogger(__name__)
-
-Computed: TypeAlias = Literal["fp32", "bf16", "fp16"]
-"""Number formats by name."""
-
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
-"""What can be asked for."""
 
 DTYPES: Final[dict[Computed, torch.dtype]] = {
     "fp32": torch.float32,

@@ -11,13 +11,20 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from .parts import DINO_B8, SAM_B, VFMS, Part, PartName, clip_part
+from .parts import DINO_B8, SAM_B, VFMS, Part, PartName, Precision, clip_part
 
 if TYPE_CHECKING:
     from ..settings import Settings
-    from .precision import Precision
 
-__all__ = ["SPECS", "VFMS", "ModelSpec", "Part", "PartName", "find_spec"]
+__all__ = [
+    "SPECS",
+    "VFMS",
+    "ModelSpec",
+    "Part",
+    "PartName",
+    "Precision",
+    "find_spec",
+]
 
 
 @dataclass(frozen=True)
