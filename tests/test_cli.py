@@ -48,6 +48,9 @@ class FakeModel:
         progress(Progress("load", 1, 3, "CLIP"))
         return self
 
+    def complete(self, settings):
+        return settings
+
     def segment(self, image, classes, *, settings, store, progress):
         assert isinstance(image, RGBImage)
         self.stores.append(store)
@@ -653,3 +656,53 @@ def test_a_folder_is_encoded_once(run, photo, cache, monkeypatch):
         )
     code, _, errors = run(*arguments, "--overwrite", classes="red circle")
     assert (code, errors) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("stride=65", "stride (65 px) is larger than window (64 px); choose 1 to 64"),
+        ("levels=3,5", "levels: block 5 is not between 0 and 4"),
+        ("mid_layer=9", "mid_layer: block 9 is not between 0 and 4"),
+    ],
+)
+def test_settings_that_the_model_cannot_follow_are_said_once(
+    tmp_path, capsys, setting, sentence
+):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    code = main(
+        [
+            *("segment", str(tmp_path / "a.png"), str(tmp_path / "b.png")),
+            *("--classes", "cat", "--out", str(tmp_path / "out"), "--set", setting),
+        ]
+    )
+    captured = capsys.readouterr()
+    assert code == 1
+    (line,) = captured.err.splitlines()
+    assert sentence in line
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("method=fclip", "--set method: input should be 's2clip', 'clip', 'maskclip'"),
+        ("window=8", "--set window: input should be greater than or equal to 16"),
+        ("short_side=5000", "--set short_side: input should be less than or equal to"),
+        ("mid_share=2", "--set mid_share: input should be less than or equal to 1"),
+        ("attention=", "--set attention: tuple should have at least 1 item"),
+    ],
+)
+def test_settings_out_of_range_are_one_line(tmp_path, capsys, setting, sentence):
+    image = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(image)
+    code = main(
+        [
+            *("segment", str(image), "--classes", "cat"),
+            *("--out", str(tmp_path / "out"), "--set", setting),
+        ]
+    )
+    assert code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert sentence in line

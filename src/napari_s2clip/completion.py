@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .features.levels import choose_levels, choose_mid_layer
-from .features.methods import find_method
+from .methods import find_method
 
 if TYPE_CHECKING:
+    from .features.encode import ImageFeatures
     from .models.clip import ClipModel
+    from .models.load import Models
     from .models.specs import ModelSpec
     from .settings import Settings
 
-__all__ = ["check_settings", "complete_settings"]
+__all__ = ["check_fit", "check_settings", "complete_settings"]
 
 
 def complete_settings(spec: ModelSpec, settings: Settings) -> Settings:
@@ -60,3 +62,25 @@ def check_settings(settings: Settings, clip: ClipModel) -> None:
                 f"{name}: {length} px is smaller than one patch of this CLIP; choose "
                 f"{clip.patch_size} to 4096"
             )
+
+
+def check_fit(features: ImageFeatures, settings: Settings, models: Models) -> None:
+    """Refuse features that other models made, or other settings of the encoding.
+
+    Raises
+    ------
+    ValueError
+    """
+    if features.model != models.origin:
+        clip = models.origin["clip"]["title"]
+        raise ValueError(
+            "image: these features come from other models or another precision; encode "
+            f"the image with this one ({clip}, {models.precision}) first"
+        )
+    wanted, given = settings.of_stage("encode"), features.settings.of_stage("encode")
+    changed = [name for name in wanted if wanted[name] != given[name]]
+    if changed:
+        raise ValueError(
+            f"settings: {', '.join(changed)} differ from those the features were "
+            "encoded with; encode the image again"
+        )

@@ -76,6 +76,11 @@ class Method:
     logit_scale: float = 40.0
     deviation: str = ""
 
+    @property
+    def credit(self) -> str:
+        """Title and source in one line."""
+        return f"{self.title}: {self.source}"
+
     def adapted(self, settings: Settings) -> Method:
         """The method with the attention and the switches that the settings give.
 

@@ -15,12 +15,12 @@ from . import __version__
 from .classes import ClassEntry, ClassSet
 from .classification import phrase_scores
 from .coarse import CoarseMap, classify
-from .completion import check_settings, complete_settings
+from .completion import check_fit, check_settings, complete_settings
 from .features.diagnostics import entropy_by_block
 from .features.encode import ImageFeatures
 from .features.keep import encode_kept, open_store, sam_kept
-from .features.methods import find_method
 from .image import RGBImage, to_rgb
+from .methods import METHODS
 from .models.device import choose_device
 from .models.load import Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
@@ -154,7 +154,7 @@ class S2CLIP:
         return encode_kept(
             self.models,
             rgb,
-            self._complete(settings or Settings()),
+            self.complete(settings),
             Reporter(progress, cancel),
             open_store(store),
         )
@@ -204,10 +204,10 @@ class S2CLIP:
         clock = Clock()
         if isinstance(image, ImageFeatures):
             features = image
-            settings = self._complete(settings or features.settings)
-            self._check_fit(features, settings)
+            settings = self.complete(settings or features.settings)
+            check_fit(features, settings, self.models)
         else:
-            settings = self._complete(settings or Settings())
+            settings = self.complete(settings)
             with clock("encode"):
                 features = self.encode(
                     image,
@@ -281,13 +281,21 @@ class S2CLIP:
         return entropy_by_block(
             self.models,
             rgb.pixels,
-            self._complete(settings or Settings()),
+            self.complete(settings),
             Reporter(progress, cancel),
             mode=mode,
             diagnostics=diagnostics,
         )
 
-    def _complete(self, settings: Settings) -> Settings:
+    def complete(self, settings: Settings | None = None) -> Settings:
+        """Settings with what the model and the method recommend filled in.
+
+        Raises
+        ------
+        ValueError
+            If this model cannot follow them; names the field and its range.
+        """
+        settings = settings or Settings()
         complete = complete_settings(self.spec, settings)
         check_settings(complete, self.models.clip)
         return complete
@@ -349,32 +357,13 @@ class S2CLIP:
             report=report,
         )
 
-    def _check_fit(self, features: ImageFeatures, settings: Settings) -> None:
-        if features.model != self.models.origin:
-            raise ValueError(
-                "image: these features come from other models or another precision; "
-                f"encode the image with this one ({self.spec.name}, {self.precision}) "
-                "first"
-            )
-        wanted, given = (
-            settings.of_stage("encode"),
-            features.settings.of_stage("encode"),
-        )
-        changed = [name for name in wanted if wanted[name] != given[name]]
-        if changed:
-            raise ValueError(
-                f"settings: {', '.join(changed)} differ from those the features were "
-                "encoded with; encode the image again"
-            )
-
     def provenance(
         self, settings: Settings, notes: Sequence[str] = ()
     ) -> dict[str, Any]:
         """What made a result, as plain data: models, settings, versions, notes."""
-        method = find_method(settings.method)
         return {
             "software": f"napari-s2clip {__version__}",
-            "method": f"{method.title}: {method.source}",
+            "method": METHODS[settings.method].credit,
             "model": self.spec.name,
             "parts": self.models.origin,
             "device": str(self.device),

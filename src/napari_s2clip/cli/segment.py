@@ -148,6 +148,7 @@ def run(options: argparse.Namespace) -> int:
             weights=weights,
             progress=bar,
         )
+        model.complete(settings)  # what is wrong with them is said once
         summary: dict[str, Any] = {
             "software": f"{PROGRAM} {__version__}",
             "model": options.model,
