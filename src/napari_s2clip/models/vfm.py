@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -150,7 +151,12 @@ class SamEncoder:
         pixels = F.interpolate(
             pixels, size, mode="bilinear", align_corners=False, antialias=True
         )
+        # The weights may be those that refine, so they are converted on the way. torch
+        # 2.4 does not know this context for MPS, which computes in float32.
         low = self._dtype != torch.float32
-        with torch.autocast(self.device.type, self._dtype, enabled=low):
+        products = (
+            torch.autocast(self.device.type, self._dtype) if low else nullcontext()
+        )
+        with products:
             maps: Tensor = self.sam.image_encoder(self.sam.preprocess(pixels))
         return maps[:, :, :rows, :columns].permute(0, 2, 3, 1).float()
