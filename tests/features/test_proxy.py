@@ -65,3 +65,15 @@ def test_no_more_scores_than_the_bound_are_held(monkeypatch, max_scores, rows):
     assert sum(len(range(12)[part]) for part in asked) == 12
     if rows < 12:
         assert len(asked) > 1
+
+
+def test_a_lower_precision_lowers_the_product_alone():
+    tokens = torch.randn(2, 40, 8, generator=torch.manual_seed(0))
+    values = torch.randn(2, 40, 6, generator=torch.manual_seed(1))
+    exact = aggregate(tokens, values)
+    found = aggregate(tokens, values, dtype=torch.bfloat16)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, exact)
+    assert torch.allclose(found, exact, atol=0.03)
+    weights = proxy_attention(tokens).bfloat16()
+    assert torch.equal(found, (weights @ values.bfloat16()).float())

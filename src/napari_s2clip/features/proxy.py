@@ -72,6 +72,7 @@ def aggregate(
     mean: Tensor | None = None,
     *,
     max_scores: int = MAX_SCORES,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """A · values, some rows of A at a time; the result is that of all rows at once.
 
@@ -84,6 +85,8 @@ def aggregate(
         See `proxy_attention`.
     max_scores : int
         Bound of the scores held at once, but never less than one row a window.
+    dtype : torch.dtype
+        What the product with the values is computed in; scores and softmax are not.
 
     Returns
     -------
@@ -93,8 +96,11 @@ def aggregate(
     step = max(1, max_scores // (batch * count))
     if mean is None:
         mean = mean_similarity(tokens)
-    parts = [
-        proxy_attention(tokens, beta, gamma, slice(first, first + step), mean) @ values
-        for first in range(0, count, step)
-    ]
+    dtype = values.dtype if dtype == torch.float32 else dtype
+    lowered = values.to(dtype)
+    parts = []
+    for first in range(0, count, step):
+        rows = slice(first, first + step)
+        weights = proxy_attention(tokens, beta, gamma, rows, mean)
+        parts.append((weights.to(dtype) @ lowered).to(values.dtype))
     return torch.cat(parts, 1)

@@ -148,6 +148,7 @@ class ClipModel:
     ) -> None:
         self.model: Any = model.to(device).eval().requires_grad_(False)
         self.device = device
+        self.dtype = dtype
         self._tokenizer = tokenizer
         self.mean, self.std = tuple(mean), tuple(std)
         self._visual: Any = self.model.visual

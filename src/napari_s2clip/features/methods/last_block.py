@@ -71,6 +71,7 @@ def last_block_features(
             settings.proxy_beta,
             settings.proxy_gamma,
             mean_similarity,
+            dtype=clip.dtype,
         )
         y = block.out(values)
         if method.residual:

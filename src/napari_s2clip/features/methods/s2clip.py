@@ -94,6 +94,7 @@ def s2clip_features(
             resample(torch.cat(found, -1), hidden.grid, grid),
             settings.proxy_beta,
             settings.proxy_gamma,
+            dtype=clip.dtype,
         )
         found = list(joined.chunk(len(found), -1))
     summed: Tensor | float = 0.0
