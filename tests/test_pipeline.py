@@ -314,7 +314,7 @@ def test_features_of_another_precision_are_refused(model, image):
     low = S2CLIP.load("demo", weights="random", device="cpu", precision="bf16")
     features = low.encode(image, settings=loose(refine=False))
     with pytest.raises(
-        ValueError, match=r"or another precision; encode .* \(demo, fp32\) first"
+        ValueError, match=r"or another precision; encode .* \(Demo CLIP, fp32\) first"
     ):
         model.segment(features, NAMES)
 
@@ -340,6 +340,9 @@ def test_windows_at_once_are_as_many_as_the_finest_grid_allows(image):
 
         def grid(self, window):
             return 32, 32
+
+        def working_memory(self, window):
+            return 1
 
         def tokens(self, windows):
             seen.append(len(windows))
