@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .plain_vit import check_tower
 from .positions import Positions, resample_positions
 from .precision import lower
+from .text_tower import encode_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -258,5 +259,4 @@ class ClipModel:
     def encode_text(self, texts: list[str]) -> Tensor:
         """Text vectors (T, d), not normalised."""
         tokens = self._tokenizer(texts).to(self.device)
-        result: Tensor = self.model.encode_text(tokens)
-        return result.float()
+        return encode_texts(self.model, tokens).float()
