@@ -49,6 +49,16 @@ def test_a_new_class_costs_one_phrase():
     assert tower.asked == []
 
 
+def test_a_cleared_memory_asks_again():
+    tower = Letters()
+    encode = TextEncoder(tower)
+    first = encode(["cat"])
+    encode.clear()
+    tower.asked.clear()
+    assert torch.equal(encode(["cat"]), first)
+    assert sum(map(len, tower.asked)) == 80
+
+
 def test_the_memory_is_bounded():
     encode = TextEncoder(Letters(), keep=2)
     phrases = ["one", "two", "three", "four"]

@@ -287,6 +287,10 @@ class S2CLIP:
             diagnostics=diagnostics,
         )
 
+    def forget_texts(self) -> None:
+        """Free the vectors of all class names met so far."""
+        self._text.clear()
+
     def complete(self, settings: Settings | None = None) -> Settings:
         """Settings with what the model and the method recommend filled in.
 

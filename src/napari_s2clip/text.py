@@ -45,6 +45,10 @@ class TextEncoder:
         self._keep = keep
         self._known: dict[str, Tensor] = {}
 
+    def clear(self) -> None:
+        """Forget all phrases."""
+        self._known.clear()
+
     def __call__(self, phrases: Iterable[str]) -> Tensor:
         """Unit vectors (P, d) for the phrases, in order."""
         phrases = list(phrases)

@@ -116,4 +116,4 @@ def test_text_vectors_equal_the_library(clip):
         theirs = clip.model.encode_text(
             open_clip.SimpleTokenizer(context_length=24)(texts)
         )
-    assert torch.allclose(clip.encode_text(texts), theirs, atol=1e-6)
+    assert torch.allclose(clip.encode_text(texts), theirs, atol=2e-5)

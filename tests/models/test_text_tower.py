@@ -32,9 +32,9 @@ def test_vectors_equal_the_library(model, tokens):
     expected = model.encode_text(tokens)
     seen = widths(model.transformer)
     found = encode_texts(model, tokens)
-    assert torch.allclose(found, expected, atol=1e-6)
-    # Nine words, their start and their end.
-    assert seen == [11]
+    assert torch.allclose(found, expected, atol=2e-5)
+    # Words, their start and their end.
+    assert seen == [3, 8, 11]
     assert model.positional_embedding.shape[0] == tokens.shape[1]
 
 
@@ -48,8 +48,8 @@ def test_a_tower_of_its_own_class(tokens):
     model = open_clip.model.CustomTextCLIP(**config).eval()
     expected = model.encode_text(tokens)
     seen = widths(model.text.transformer)
-    assert torch.allclose(encode_texts(model, tokens), expected, atol=1e-6)
-    assert seen == [11]
+    assert torch.allclose(encode_texts(model, tokens), expected, atol=2e-5)
+    assert seen == [3, 8, 11]
 
 
 @pytest.mark.parametrize("change", ["pool", "mask"])
