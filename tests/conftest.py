@@ -82,6 +82,7 @@ class FakeFeatures:
 
     image: NDArray[np.uint8]
     notes: tuple[str, ...]
+    settings: Any = None
 
 
 @dataclass
@@ -126,7 +127,7 @@ class FakeModels:
                     cancel.raise_if_cancelled()
         if self.error is not None:
             raise self.error
-        return FakeFeatures(rgb.pixels, rgb.notes)
+        return FakeFeatures(rgb.pixels, rgb.notes, settings)
 
     def segment(
         self,

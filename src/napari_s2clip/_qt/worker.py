@@ -62,7 +62,6 @@ class Engine:
         self._model: S2CLIP | None = None
         self._loaded: tuple[str, str] | None = None
         self._features: ImageFeatures | None = None
-        self._method = ""
 
     def segment(
         self, request: Request, progress: ProgressCallback, cancel: CancelToken
@@ -89,7 +88,6 @@ class Engine:
                 progress=progress,
                 cancel=cancel,
             )
-            self._method = request.method
         return self._model.segment(
             self._features, request.classes, progress=progress, cancel=cancel
         )
@@ -99,7 +97,7 @@ class Engine:
         known = self._features
         return (
             known is not None
-            and self._method == method
+            and known.settings.method == method
             and known.notes == image.notes
             and np.array_equal(known.image, image.pixels)
         )

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..features.methods import Method, find_method
-from ..features.windows import WindowPlan, resize
+from ..features.windows import WindowPlan, cut_windows, resize
 from .feedback import second_pass
 from .scoring import branch_shares, cosines, feature_surgery
 
@@ -70,11 +70,16 @@ def average_windows(maps: Iterable[Tensor], plan: WindowPlan) -> Tensor:
     return total / hits
 
 
+def needs_pixels(method: Method, settings: Settings) -> bool:
+    """Whether the scores of a method depend on the window's pixels too."""
+    return method.scoring == "feedback" and settings.feedback
+
+
 def window_scores(
     clip: ClipModel,
     dense: Tensor,
     extras: dict[str, Tensor],
-    image: Tensor,
+    image: Tensor | None,
     text: Tensor,
     classes: int,
     settings: Settings,
@@ -88,8 +93,8 @@ def window_scores(
         Unit vectors.
     extras : dict of str to Tensor
         The method's, of this window.
-    image : Tensor, (3, H, W)
-        The window.
+    image : Tensor, (3, H, W), or None
+        The window; only `needs_pixels` looks at it.
     text : Tensor, (Q, d)
         Unit vectors; phrases of classes first, background words after them.
     classes : int
@@ -107,7 +112,8 @@ def window_scores(
     if method.scoring == "branches":
         scale = settings.logit_scale
         return branch_shares(dense, text, classes, extras["affinity"], scale)
-    if method.scoring == "feedback" and settings.feedback:
+    if needs_pixels(method, settings):
+        assert image is not None
         tokens, cross = extras["tokens"], extras["cross"]
         return second_pass(clip, dense, tokens, cross, image, text, settings, method)
     logits = cosines(dense, text)
@@ -141,18 +147,21 @@ def phrase_scores(
     """
     method: Method = find_method(settings.method)
     plan, count = features.plan, len(features.plan.corners)
-    pixels = torch.from_numpy(resize(features.image, plan.size)).permute(2, 0, 1)
-    rows, columns = plan.window
+    resized = None
+    if needs_pixels(method, settings):
+        resized = resize(features.image, plan.size)
 
     def one(number: int) -> Tensor:
         on_window(number, count)
-        top, left = plan.corners[number]
-        image = pixels[:, top : top + rows, left : left + columns]
+        image = None
+        if resized is not None:
+            window = cut_windows(resized, plan, slice(number, number + 1))[0]
+            image = torch.from_numpy(window).permute(2, 0, 1).to(text.device).float()
         return window_scores(
             clip,
             features.dense[number],
             {name: value[number] for name, value in features.extras.items()},
-            image.to(text.device).float(),
+            image,
             text,
             classes,
             settings,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..proxy import aggregate
-from .parts import WindowFeatures, block_attention, resample
+from .parts import WindowFeatures, block_attention, block_output, resample
 from .resclip import cross_layer_attention, mix
 
 if TYPE_CHECKING:
@@ -73,16 +73,10 @@ def last_block_features(
             mean_similarity,
             dtype=clip.dtype,
         )
-        y = block.out(values)
-        if method.residual:
-            x = resample(x, grid, fine)
+        y = block_output(block, method, x, block.out(values), (grid, fine))
         grid = fine
     else:
-        y = block.attend(attention, v)
-    if method.residual:
-        y = x + y
-    if method.feed_forward:
-        y = y + block.feed_forward(y)
+        y = block_output(block, method, x, block.attend(attention, v))
     patches = y[:, int(method.class_token) :]
     if not method.splice:
         patches = clip.project(patches)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...methods import Method
     from ...models.clip import BlockParts
 
-__all__ = ["Scores", "WindowFeatures", "block_attention", "resample"]
+__all__ = ["Scores", "WindowFeatures", "block_attention", "block_output", "resample"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,37 @@ def block_attention(
         total = total + known[part]()
     attention = torch.as_tensor(total * (method.row_sum / len(method.parts)))
     return attention.expand(*v.shape[:3], v.shape[2]), v
+
+
+def block_output(
+    block: BlockParts,
+    method: Method,
+    entered: Tensor,
+    change: Tensor,
+    grids: tuple[tuple[int, int], tuple[int, int]] | None = None,
+) -> Tensor:
+    """[x +] y [+ FFN(LN2(·))]: the halves of a block that the method keeps.
+
+    Parameters
+    ----------
+    block : BlockParts
+    method : Method
+    entered : Tensor, (B, N, width)
+        x, what entered the block.
+    change : Tensor, (B, N', width)
+        y, what its attention has made.
+    grids : pair of (int, int), optional
+        Those of x and of y, if they differ.
+
+    Returns
+    -------
+    Tensor, (B, N', width)
+    """
+    if method.residual:
+        change = change + (entered if grids is None else resample(entered, *grids))
+    if method.feed_forward:
+        change = change + block.feed_forward(change)
+    return change
 
 
 def resample(

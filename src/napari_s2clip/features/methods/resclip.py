@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..attention import query_key_attention
-from .parts import Scores, block_attention
+from .parts import Scores, block_attention, block_output
 
 if TYPE_CHECKING:
     from ...methods import Method
@@ -100,11 +100,8 @@ def feedback_features(
     scale = settings.feedback_scale
     scores = Scores(scale * (1 - share), scale * share * addition)
     attention, v = block_attention(clip.last, tokens, method, grid, scores)
-    y = clip.last.attend(mix(attention, cross, settings), v)
-    if method.residual:
-        y = tokens + y
-    if method.feed_forward:
-        y = y + clip.last.feed_forward(y)
+    change = clip.last.attend(mix(attention, cross, settings), v)
+    y = block_output(clip.last, method, tokens, change)
     return clip.project(y[:, 1:]).reshape(len(y), *grid, -1)
 
 

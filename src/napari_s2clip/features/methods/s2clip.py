@@ -11,7 +11,7 @@ from ..attention import cosine_similarity, similarity_attention, smooth
 from ..levels import choose_levels, choose_mid_layer, sum_up
 from ..outliers import find_outliers, repair
 from ..proxy import aggregate
-from .parts import WindowFeatures, block_attention, resample
+from .parts import WindowFeatures, block_attention, block_output, resample
 
 if TYPE_CHECKING:
     from ...methods import Method
@@ -99,11 +99,8 @@ def s2clip_features(
         found = list(joined.chunk(len(found), -1))
     summed: Tensor | float = 0.0
     for values, (class_token, u) in zip(found, branches, strict=True):
-        y = clip.last.out(values)
-        if method.residual:
-            y = y + resample(u, hidden.grid, grid)
-        if method.feed_forward:
-            y = y + clip.last.feed_forward(y)
+        change = clip.last.out(values)
+        y = block_output(clip.last, method, u, change, (hidden.grid, grid))
         summed = summed + y + settings.cls_weight * class_token
     dense = clip.project(torch.as_tensor(summed))
     return WindowFeatures(dense.reshape(len(patches), *grid, -1))

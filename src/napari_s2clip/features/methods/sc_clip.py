@@ -10,7 +10,7 @@ from torch import Tensor
 from ..attention import cosine_similarity, similarity_attention, smooth
 from ..levels import choose_levels, choose_mid_layer, sum_up
 from ..outliers import find_outliers, repair
-from .parts import WindowFeatures, block_attention
+from .parts import WindowFeatures, block_attention, block_output
 
 if TYPE_CHECKING:
     from ...methods import Method
@@ -62,11 +62,8 @@ def sc_clip_features(
     summed: Tensor | float = 0.0
     for class_token, tokens in branches:
         own, v = block_attention(clip.last, tokens, method, hidden.grid)
-        x = clip.last.attend((1 - share) * own + shared, v)
-        if method.residual:
-            x = tokens + x
-        if method.feed_forward:
-            x = x + clip.last.feed_forward(x)
+        change = clip.last.attend((1 - share) * own + shared, v)
+        x = block_output(clip.last, method, tokens, change)
         x = x + settings.cls_weight * class_token
         if low is not None:
             x = smooth(x, low, settings.smoothing_threshold)
