@@ -11,7 +11,7 @@ def vectors(*shape: int, dtype: torch.dtype = torch.bfloat16) -> list[torch.Tens
     return [2 * torch.randn(shape, dtype=dtype) for _ in range(3)]
 
 
-@pytest.mark.parametrize("count", [1, 5, 256, 300])
+@pytest.mark.parametrize("count", [1, 5, 512, 600])
 def test_it_is_attention(count):
     q, k, v = vectors(2, 3, count, 16, dtype=torch.float32)
     theirs = F.scaled_dot_product_attention(q, k, v)

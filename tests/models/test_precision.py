@@ -15,6 +15,7 @@ from napari_s2clip.demo.architectures import (
 )
 from napari_s2clip.models import precision
 from napari_s2clip.models.clip import ClipModel
+from napari_s2clip.models.packed_linear import PackedLinear, can_pack
 from napari_s2clip.models.precision import choose_precision, cpu_has_bf16, lower
 from napari_s2clip.models.vfm import SamEncoder, VisionModel
 
@@ -152,14 +153,15 @@ def test_float32_leaves_a_module_alone():
 
 @pytest.mark.parametrize("dtype", LOW)
 def test_products_are_lowered_and_norms_are_not(dtype):
-    visual = clip_in(dtype).model.visual
-    block = visual.transformer.resblocks[0]
+    model = clip_in(dtype).model
+    visual = model.visual
+    block, text = visual.transformer.resblocks[0], model.transformer.resblocks[0]
     for weight in (
         visual.conv1.weight,
         block.attn.in_proj_weight,
         block.attn.out_proj.weight,
-        block.mlp.c_fc.weight,
-        block.mlp.c_fc.bias,
+        text.mlp.c_fc.weight,
+        text.mlp.c_fc.bias,
     ):
         assert weight.dtype == dtype
     for weight in (
@@ -257,6 +259,20 @@ def test_the_fusion_model(windows, dtype):
     assert low.dtype == torch.float32
     assert least_cosine(low, full) >= TOLERANCE
     assert not torch.equal(low, full)
+
+
+@pytest.mark.skipif(not can_pack(), reason="this CPU has no instructions for bf16")
+def test_the_maps_of_the_image_towers_are_laid_out_for_the_cpu(windows):
+    clip, vision = (
+        clip_in(torch.bfloat16),
+        VisionModel(build_dino(), CPU, MEAN, STD, torch.bfloat16),
+    )
+    for block in clip.model.visual.transformer.resblocks:
+        assert isinstance(block.mlp.c_fc, PackedLinear)
+        assert isinstance(block.mlp.c_proj, PackedLinear)
+    for block in vision.model.blocks:
+        assert isinstance(block.attn.qkv, PackedLinear)
+        assert isinstance(block.mlp.fc1, PackedLinear)
 
 
 def test_the_fusion_model_takes_attention_in_blocks(windows, monkeypatch):

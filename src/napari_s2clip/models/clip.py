@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .packed_linear import pack_linears
 from .plain_vit import check_tower
 from .positions import Positions, resample_positions
 from .precision import lower
@@ -155,6 +156,7 @@ class ClipModel:
         self._visual: Any = self.model.visual
         check_tower(self._visual)
         lower(self.model, dtype)
+        pack_linears(self._visual.transformer)
         if dtype != torch.float32:
             # open_clip gives texts the type of the weights; sums are to be float32.
             text: Any = getattr(self.model, "text", self.model)

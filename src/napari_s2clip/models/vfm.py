@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .attention_cpu import BlockedAttention
 from .clip import normalise_pixels
+from .packed_linear import pack_linears
 from .precision import lower
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class VisionModel:
     ) -> None:
         self.model: Any = model.to(device).eval().requires_grad_(False)
         lower(self.model, dtype)
+        pack_linears(self.model)
         self.device = device
         self._mean, self._std = tuple(mean), tuple(std)
 
