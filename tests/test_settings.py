@@ -54,6 +54,7 @@ def test_stages_share_out_the_fields():
     assert settings.of_stage("regions") == {
         "coarse_threshold": 0.2,
         "min_region_area": 225,
+        "connected_components": True,
     }
 
 

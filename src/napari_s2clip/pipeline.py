@@ -25,7 +25,8 @@ from .models.device import choose_device
 from .models.load import Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
-from .refine.refine import Refinement, refine
+from .refine.refine import refine_regions
+from .refine.result import Refinement
 from .region_table import region_table
 from .regions import Regions, find_regions, full_resolution_regions, half_resolution
 from .results import Segmentation
@@ -226,6 +227,7 @@ class S2CLIP:
                 threshold=settings.coarse_threshold,
                 min_area=settings.min_region_area,
                 background=settings.refine_background,
+                connected=settings.connected_components,
             )
             region_map = full_resolution_regions(regions, coarse.labels)
             report("regions", 1, 1)
@@ -347,15 +349,18 @@ class S2CLIP:
             features.sam = sam_kept(
                 self.models, features.image, report, store, stage="refine"
             )
-        return refine(
+        return refine_regions(
             self.models.sam,
             features.sam,
             coarse.labels,
             coarse.probabilities,
             regions,
+            mode=settings.refine_mode,
             iou_threshold=settings.iou_threshold,
+            coarse_threshold=settings.coarse_threshold,
             prompt_box=settings.prompt_box,
             prompt_point=settings.prompt_point,
+            mask_prompt=settings.mask_prompt,
             refine_background=settings.refine_background,
             region_map=region_map,
             report=report,

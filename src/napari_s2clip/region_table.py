@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .classes import ClassSet
-    from .refine.refine import Refinement
+    from .refine.result import Refinement
     from .regions import Regions
 
 __all__ = ["region_table"]

@@ -17,6 +17,7 @@ from napari_s2clip.models import precision
 from napari_s2clip.models.clip import ClipModel
 from napari_s2clip.models.packed_linear import PackedLinear, can_pack
 from napari_s2clip.models.precision import choose_precision, cpu_has_bf16, lower
+from napari_s2clip.models.sam import SamModel
 from napari_s2clip.models.vfm import SamEncoder, VisionModel
 
 CPU, CUDA, MPS = (torch.device(name) for name in ("cpu", "cuda", "mps"))
@@ -292,8 +293,8 @@ def test_the_fusion_model_takes_attention_in_blocks(windows, monkeypatch):
 def test_sam_as_fusion_model(windows):
     torch.manual_seed(0)
     sam = build_sam()
-    low = SamEncoder(sam, CPU, torch.bfloat16).tokens(windows)
-    full = SamEncoder(sam, CPU).tokens(windows)
+    low = SamEncoder(SamModel(sam, CPU, torch.bfloat16)).tokens(windows)
+    full = SamEncoder(SamModel(sam, CPU)).tokens(windows)
     assert low.dtype == torch.float32
     assert least_cosine(low, full) >= TOLERANCE
     assert not torch.equal(low, full)

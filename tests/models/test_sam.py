@@ -5,8 +5,8 @@ from segment_anything import SamPredictor
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from napari_s2clip.demo.architectures import build_sam
-from napari_s2clip.models import sam as module
 from napari_s2clip.models.sam import SamModel
+from napari_s2clip.models.sam_prompts import Frame
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,13 @@ POINTS = np.array([[[30, 40]], [[5, 80]], [[77.5, 20.5]]])
 
 
 def test_equal_to_the_predictor_of_segment_anything(sam, image):
-    predictor = SamPredictor(sam.sam)
+    torch.manual_seed(0)
+    predictor = SamPredictor(build_sam().eval())
     predictor.set_image(image)
     embedding = sam.encode(image)
     assert torch.allclose(embedding.features, predictor.features, atol=1e-5)
     logits, iou = sam.decode(embedding, boxes=BOXES, points=POINTS)
-    full = sam.upscale(logits, embedding)
+    full = sam.resizer(embedding).full(logits)
     for index in range(len(BOXES)):
         masks, scores, low = predictor.predict(
             POINTS[index],
@@ -127,31 +128,12 @@ def test_other_errors_are_not_swallowed(sam, image, monkeypatch):
         sam.decode(embedding, boxes=BOXES)
 
 
-def test_masks_are_upscaled_a_few_at_a_time(sam, image, monkeypatch):
-    embedding = sam.encode(image)
-    logits = torch.randn(5, *sam.sam.prompt_encoder.mask_input_size)
-    whole = sam.upscale(logits, embedding)
-    sizes = []
-    real = sam.sam.postprocess_masks
-
-    def counted(masks, *args):
-        sizes.append(len(masks))
-        return real(masks, *args)
-
-    monkeypatch.setattr(sam.sam, "postprocess_masks", counted)
-    # The image is smaller than the model's input, which is what takes the memory.
-    monkeypatch.setattr(module, "PIXELS", 2 * 256 * 256 + 1)
-    assert torch.equal(sam.upscale(logits, embedding), whole)
-    assert sizes == [2, 2, 1]
-    assert sam.upscale(logits[:0], embedding).shape == (0, 90, 130)
-
-
 @pytest.mark.parametrize("size", [(1, 1), (1, 4096), (4096, 1), (300, 7)], ids=str)
 def test_any_image_size(sam, size):
     picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     embedding = sam.encode(picture)
     logits, _ = sam.decode(embedding, boxes=np.array([[0, 0, size[1], size[0]]]))
-    assert sam.upscale(logits, embedding).shape == (1, *size)
+    assert sam.resizer(embedding).full(logits).shape == (1, *size)
 
 
 def test_no_prompts_give_no_masks(sam, image):
@@ -221,6 +203,7 @@ def test_coordinates_scale_as_in_segment_anything(sam, size):
     transform = ResizeLongestSide(256)
     points = np.array([[[0.0, 0.0]], [[width, height]], [[width / 3, 0.7 * height]]])
     expected = transform.apply_coords(points, size)
-    found = sam._to_input(points, embedding).numpy()
+    frame = Frame(embedding.image_size, embedding.input_size, torch.device("cpu"))
+    found = frame.to_input(points).numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert embedding.input_size == transform.get_preprocess_shape(*size, 256)

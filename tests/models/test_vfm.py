@@ -3,9 +3,11 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from napari_s2clip.demo.architectures import build_dino, build_sam
 from napari_s2clip.models.load import _build_vfm
+from napari_s2clip.models.sam import SamModel
 from napari_s2clip.models.specs import VFMS
 from napari_s2clip.models.vfm import SamEncoder, VisionModel
 
@@ -60,9 +62,14 @@ def test_real_sizes_equal_the_library(name):
 
 
 @pytest.fixture(scope="module")
-def small_sam() -> SamEncoder:
+def library() -> nn.Module:
     torch.manual_seed(0)
-    return SamEncoder(build_sam(), torch.device("cpu"))
+    return build_sam().eval()
+
+
+@pytest.fixture(scope="module")
+def small_sam(library) -> SamEncoder:
+    return SamEncoder(SamModel(library, torch.device("cpu")))
 
 
 def by_the_library(sam, window: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
@@ -85,7 +92,7 @@ def by_the_library(sam, window: np.ndarray, size: tuple[int, int]) -> torch.Tens
         ((8, 600), (1, 32)),
     ],
 )
-def test_sam_tokens_are_the_neck_without_the_padding(small_sam, window, grid):
+def test_sam_tokens_are_the_neck_without_the_padding(library, small_sam, window, grid):
     random = np.random.default_rng(0)
     windows = random.integers(0, 256, (2, *window, 3), np.uint8)
     tokens = small_sam.tokens(windows)
@@ -93,33 +100,34 @@ def test_sam_tokens_are_the_neck_without_the_padding(small_sam, window, grid):
     assert tokens.shape == (2, *grid, 64)
     size = (grid[0] * 8, grid[1] * 8)
     for index in range(2):
-        whole = by_the_library(small_sam.sam, windows[index], size)
+        whole = by_the_library(library, windows[index], size)
         theirs = whole[0, :, : grid[0], : grid[1]].permute(1, 2, 0)
         assert torch.allclose(tokens[index], theirs, atol=1e-5)
 
 
-def test_sam_windows_of_the_input_size_are_not_resized(small_sam):
+def test_sam_windows_of_the_input_size_are_not_resized(library, small_sam):
     windows = np.random.default_rng(0).integers(0, 256, (1, 256, 256, 3), np.uint8)
     pixels = torch.from_numpy(windows).permute(0, 3, 1, 2).float()
     with torch.inference_mode():
-        theirs = small_sam.sam.image_encoder(small_sam.sam.preprocess(pixels))
+        theirs = library.image_encoder(library.preprocess(pixels))
     tokens = small_sam.tokens(windows)
     assert torch.allclose(tokens, theirs.permute(0, 2, 3, 1), atol=1e-6)
 
 
 def test_the_real_sam_encoder_equals_the_library():
     torch.manual_seed(0)
-    vfm = SamEncoder(_build_vfm(VFMS["sam-b-16"]), torch.device("cpu"))
+    library = _build_vfm(VFMS["sam-b-16"]).eval()
+    vfm = SamEncoder(SamModel(library, torch.device("cpu")))
     window = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
     tokens = vfm.tokens(window[None])
     assert (vfm.patch_size, vfm.grid((96, 128))) == (16, (48, 64))
-    whole = by_the_library(vfm.sam, window, (768, 1024))
+    whole = by_the_library(library, window, (768, 1024))
     assert whole.shape == (1, 256, 64, 64)
     assert torch.allclose(tokens[0], whole[0, :, :48].permute(1, 2, 0), atol=1e-5)
 
 
 def test_working_memory_grows_with_the_window(vfm):
-    sam = SamEncoder(build_sam(), torch.device("cpu"))
+    sam = SamEncoder(SamModel(build_sam(), torch.device("cpu")))
     assert vfm.working_memory((64, 64)) == 4 * vfm.working_memory((32, 32)) > 0
     # Its input is padded to one size.
     assert sam.working_memory((64, 64)) == sam.working_memory((64, 32)) > 0

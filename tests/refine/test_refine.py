@@ -4,9 +4,11 @@ import torch
 
 from napari_s2clip.demo.architectures import build_sam
 from napari_s2clip.models.sam import SamEmbedding, SamModel
+from napari_s2clip.models.sam_masks import MaskResizer
 from napari_s2clip.progress import Cancelled, CancelToken, Reporter
 from napari_s2clip.refine import refine as module
-from napari_s2clip.refine.refine import Refinement, refine
+from napari_s2clip.refine.refine import refine_regions as refine
+from napari_s2clip.refine.result import Refinement
 from napari_s2clip.regions import find_regions, half_resolution
 
 SIZE = (8, 12)
@@ -21,9 +23,9 @@ class FakeSam:
         self.scores = torch.tensor(scores, dtype=torch.float32)
         self.prompts = {}
         self.first = 0
-        self.upscaled = []
 
-    def decode(self, embedding, *, boxes=None, points=None, on_chunk):
+    def decode(self, embedding, *, boxes=None, points=None, mask_inputs=None, on_chunk):
+        assert mask_inputs is None
         self.prompts = {"boxes": boxes, "points": points}
         count = len(boxes if boxes is not None else points)
         on_chunk(0, count)
@@ -31,9 +33,8 @@ class FakeSam:
         self.first += count
         return self.masks[part], self.scores[part]
 
-    def upscale(self, logits, embedding):
-        self.upscaled.append(len(logits))
-        return logits
+    def resizer(self, embedding):
+        return MaskResizer(SIZE, max(SIZE), SIZE, SIZE, torch.device("cpu"))
 
 
 @pytest.fixture
@@ -120,18 +121,6 @@ def test_without_regions_the_coarse_map_stays(maps):
     np.testing.assert_array_equal(result.refined, coarse)
     assert result.refined is not coarse
     assert len(result.used) == 0
-
-
-def test_chunks_of_masks_do_not_change_the_result(maps, monkeypatch):
-    masks = [mask_of(slice(0, 8)), mask_of(slice(5, 12))]
-    whole = run(FakeSam(masks, [0.9, 0.9]), maps)
-    monkeypatch.setattr(module, "_PIXELS", 1)
-    steps = []
-    sam = FakeSam(masks, [0.9, 0.9])
-    chunked = run(sam, maps, report=Reporter(steps.append))
-    np.testing.assert_array_equal(whole.refined, chunked.refined)
-    assert sam.upscaled == [1, 1]
-    assert [(s.done, s.total) for s in steps] == [(0, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_blocks_of_regions_do_not_change_the_result(maps, monkeypatch):

@@ -165,7 +165,7 @@ def _oracle(
     settings: Settings,
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """Blurred truth and what SAM makes of it."""
-    from ..refine.refine import refine
+    from ..refine.refine import refine_regions
     from ..regions import find_regions, half_resolution
 
     probabilities = blurred_truth(truth, classes)
@@ -175,7 +175,7 @@ def _oracle(
         threshold=settings.coarse_threshold,
         min_area=settings.min_region_area,
     )
-    refined = refine(
+    refined = refine_regions(
         model.models.sam,
         features.sam,
         labels,

@@ -122,7 +122,7 @@ def sam_iou(models: Models, count: int) -> float:
                 boxes=np.array([box]),
                 points=np.array([[[x + 0.5, y + 0.5]]]),
             )
-            mask = (models.sam.upscale(logits, embedding)[0] > 0).cpu().numpy()
+            mask = (models.sam.resizer(embedding).full(logits)[0] > 0).cpu().numpy()
             overlaps.append((mask & truth).sum() / (mask | truth).sum())
     return float(np.mean(overlaps))
 

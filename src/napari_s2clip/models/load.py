@@ -140,7 +140,7 @@ def load_models(
         mapping gives files for the parts ``"clip"``, ``"vfm"``, ``"sam"``.
     report : Reporter, optional
     precision : {"auto", "fp32", "bf16", "fp16"}
-        Of CLIP and the fusion model, see `choose_precision`; SAM refines in float32.
+        Of the image and text encoders, see `choose_precision`; SAM decodes in float32.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def load_models(
                 "file": path.name if path else "random weights",
                 "sha256": digest(path) if path else "",
                 "package": f"napari-s2clip {__version__}" if part.built_in else "",
-                "precision": "fp32" if part.role == "sam" else computed,
+                "precision": computed,
             }
     report("load", len(spec.parts), len(spec.parts))
     clip = ClipModel(
@@ -194,9 +194,10 @@ def load_models(
         *clip_statistics(spec.clip, built["clip"].visual, paths.get("clip")),
         dtype,
     )
+    sam = SamModel(built["sam"], device, dtype)
     vfm: FusionModel
     if spec.vfm.is_sam:
-        vfm = SamEncoder(built["vfm"], device, dtype)
+        vfm = SamEncoder(sam if shared else SamModel(built["vfm"], device, dtype))
     else:
         vfm = VisionModel(built["vfm"], device, IMAGENET_MEAN, IMAGENET_STD, dtype)
-    return Models(clip, vfm, SamModel(built["sam"], device), origin, computed)
+    return Models(clip, vfm, sam, origin, computed)

@@ -127,6 +127,8 @@ def lower(module: nn.Module, dtype: torch.dtype) -> None:
 
     for part in module.modules():
         if isinstance(part, (nn.Linear, nn.Conv2d, nn.MultiheadAttention)):
-            for weight in part.parameters(recurse=False):
-                weight.data = weight.data.to(dtype)
+            # New ones: the old may be another module's too.
+            for name, weight in list(part.named_parameters(recurse=False)):
+                low = nn.Parameter(weight.detach().to(dtype), requires_grad=False)
+                setattr(part, name, low)
             part.register_forward_pre_hook(convert, with_kwargs=True)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+import logging
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .memory import in_chunks
+from .memory import free_memory, in_chunks
 from .sam_attention import SamAttention, last_global_attention
+from .sam_encoder import fast_encoder
+from .sam_masks import MaskResizer
+from .sam_prompts import DenseOf, Frame, count_prompts, encode_prompts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SamEmbedding", "SamModel"]
 
-CHUNK = 64
-"""Prompts for one decoder call. At SAM's own sizes each takes about 30 MB (copies of
-the 64 × 64 × 256 embedding, then 256 × 256 × 32 features), so a call takes 2 GB."""
+log = logging.getLogger(__name__)
 
-PIXELS = 1 << 24
-"""Logits enlarged at once by `SamModel.upscale`, in elements (64 MB)."""
+CHUNK = 64
+"""Prompts for one decoder call at most; more are not faster."""
 
 
 @dataclass(frozen=True)
@@ -44,50 +48,57 @@ class SamEmbedding:
     image_size: tuple[int, int]
     input_size: tuple[int, int]
 
-
-@dataclass(frozen=True)
-class _Prompts:
-    """N prompts in the model's input coordinates."""
-
-    boxes: Tensor | None
-    points: Tensor | None
-    point_labels: Tensor | None
-    masks: Tensor | None
-
-    def encode(self, encoder: Any, part: slice) -> tuple[Tensor, Tensor]:
-        """Sparse and dense embeddings of some of the prompts."""
-        points = None
-        if self.points is not None and self.point_labels is not None:
-            points = self.points[part], self.point_labels[part]
-        sparse, dense = encoder(
-            points=points,
-            boxes=None if self.boxes is None else self.boxes[part],
-            masks=None if self.masks is None else self.masks[part],
-        )
-        return sparse, dense
+    def on(self, device: torch.device) -> SamEmbedding:
+        """The same on another device."""
+        return replace(self, features=self.features.to(device))
 
 
 class SamModel:
-    """A frozen model of segment_anything, NumPy in, torch out; computes in float32.
+    """A frozen model of segment_anything, NumPy in, torch out.
+
+    Prompts are encoded and decoded in float32: the IoU threshold is sensitive to their
+    precision.
 
     Parameters
     ----------
     sam : segment_anything.modeling.Sam
-        Of any size.
+        Of any size. It is moved to the device and in float32; nothing else of it is
+        changed.
     device : torch.device
+    dtype : torch.dtype
+        What the image encoder computes its matrix products in.
     """
 
-    def __init__(self, sam: Any, device: torch.device) -> None:
+    def __init__(
+        self, sam: Any, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
         from segment_anything.utils.transforms import ResizeLongestSide
 
-        # The IoU threshold is sensitive to the precision of the decoder.
-        self.sam: Any = sam.to(device=device, dtype=torch.float32)
-        self.sam.eval().requires_grad_(False)
+        sam = sam.to(device=device, dtype=torch.float32)
+        sam.eval().requires_grad_(False)
+        # The same parts but for the image encoder, which is replaced in this one only.
+        self.sam: Any = copy.copy(sam)
+        self.sam._modules = dict(sam._modules)  # noqa: SLF001
+        self.sam.image_encoder = fast_encoder(sam.image_encoder, dtype)
         self.device = device
+        self.dtype = dtype
         self._resize = ResizeLongestSide(sam.image_encoder.img_size)
 
-    def _input_size(self, height: int, width: int) -> tuple[int, int]:
-        longest = self._resize.target_length
+    @property
+    def side(self) -> int:
+        """Side of the encoder's square input, in pixels."""
+        return int(self.sam.image_encoder.img_size)
+
+    @property
+    def patch_size(self) -> int:
+        """Side of a patch of the encoder's input, in pixels."""
+        return int(self.sam.image_encoder.patch_embed.proj.stride[0])
+
+    def input_size(
+        self, height: int, width: int, *, longest: int | None = None
+    ) -> tuple[int, int]:
+        """Height and width of a picture whose long side is made the input's."""
+        longest = longest or self._resize.target_length
         rows, columns = self._resize.get_preprocess_shape(height, width, longest)
         # A picture a thousand times longer than high must keep one row.
         return max(1, int(rows)), max(1, int(columns))
@@ -111,12 +122,21 @@ class SamModel:
         if not image.size:
             raise ValueError(f"image is empty {image.shape}; give at least one pixel")
         height, width = image.shape[:2]
-        size = self._input_size(height, width)
+        size = self.input_size(height, width)
         # Pillow's bilinear (with anti-aliasing) is what SAM was trained with.
         picture = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()
-        features = self.sam.image_encoder(self.sam.preprocess(pixels.to(self.device)))
-        return SamEmbedding(features.float(), (height, width), size)
+        features = self.features(pixels.to(self.device))
+        return SamEmbedding(features, (height, width), size)
+
+    @torch.inference_mode()
+    def features(self, pixels: Tensor) -> Tensor:
+        """The encoder's output (B, c, h, w) for pixels (B, 3, H, W) from 0 to 255.
+
+        They are normalised, and padded at the right and at the bottom to the input.
+        """
+        maps: Tensor = self.sam.image_encoder(self.sam.preprocess(pixels))
+        return maps.float()
 
     @torch.inference_mode()
     def encode_with_attention(
@@ -148,13 +168,13 @@ class SamModel:
         boxes: NDArray[np.floating[Any]] | None = None,
         points: NDArray[np.floating[Any]] | None = None,
         point_labels: NDArray[np.integer] | None = None,
-        mask_inputs: Tensor | None = None,
+        mask_inputs: Tensor | DenseOf | None = None,
         chunk: int | None = None,
         on_chunk: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts, in calls of at most ``chunk``; one mask for each.
 
-        When memory runs out the call is halved and tried again.
+        When memory runs out the call is halved and tried again, at last on the CPU.
 
         Parameters
         ----------
@@ -165,9 +185,11 @@ class SamModel:
             x, y in pixels of the image.
         point_labels : ndarray of int, (N, P), optional
             1 inside, 0 outside; all 1 if not given.
-        mask_inputs : Tensor, (N, 1, 4h, 4w), optional
+        mask_inputs : Tensor, (N, 1, 4h, 4w), or callable, optional
+            Logits; or a function that gives the dense embeddings (n, c, h, w) of a
+            slice of the prompts.
         chunk : int, optional
-            64 if not given, which needs about 2 GB at SAM's own sizes.
+            `prompts_at_once` if not given.
         on_chunk : callable
             Called with prompts done and prompts in all, before each call and after
             the last.
@@ -175,7 +197,7 @@ class SamModel:
         Returns
         -------
         logits : Tensor of float32, (N, 4h, 4w)
-            Inside where positive; see `upscale`.
+            Inside where positive; see `resizer`.
         iou : Tensor of float32, (N,)
             The IoU that SAM predicts for each mask.
 
@@ -184,104 +206,79 @@ class SamModel:
         ValueError
             If there is no prompt at all, their numbers differ or a shape is wrong.
         torch.cuda.OutOfMemoryError
-            If memory does not suffice for a single prompt.
+            If the CPU's memory does not suffice for a single prompt.
         """
-        chunk = CHUNK if chunk is None else chunk
-        total = _count_prompts(boxes, points, point_labels, mask_inputs, chunk)
-        prompts = self._prompts(embedding, boxes, points, point_labels, mask_inputs)
+        chunk = self.prompts_at_once() if chunk is None else chunk
+        total = count_prompts(boxes, points, point_labels, mask_inputs, chunk)
+        frame = Frame(embedding.image_size, embedding.input_size, self.device)
+        prompts = encode_prompts(
+            self.sam.prompt_encoder, frame, boxes, points, point_labels, mask_inputs
+        )
 
         def run(part: slice) -> tuple[Tensor, Tensor]:
-            return self._decode(embedding, prompts, part)
+            logits, iou = self.sam.mask_decoder(
+                image_embeddings=embedding.features,
+                image_pe=self._positions,
+                sparse_prompt_embeddings=prompts.sparse[part],
+                dense_prompt_embeddings=prompts.dense(part),
+                multimask_output=False,
+            )
+            return logits[:, 0].float(), iou[:, 0].float()
 
-        found = in_chunks(run, total, chunk, self.device, "SAM prompt", on_chunk)
+        try:
+            found = in_chunks(run, total, chunk, self.device, "SAM prompt", on_chunk)
+        except torch.cuda.OutOfMemoryError:
+            if self.device.type == "cpu":
+                raise
+            found = None
+        if found is None:
+            log.warning("memory of %s ran out; SAM decodes on the CPU", self.device)
+            return self.on_cpu().decode(
+                embedding.on(torch.device("cpu")),
+                boxes=boxes,
+                points=points,
+                point_labels=point_labels,
+                mask_inputs=mask_inputs,
+                on_chunk=on_chunk,
+            )
         if not found:
             side = self.sam.prompt_encoder.mask_input_size
             empty = torch.zeros((0, *side), device=self.device)
             return empty, empty.new_zeros(0)
         return torch.cat([f[0] for f in found]), torch.cat([f[1] for f in found])
 
-    def _decode(
-        self, embedding: SamEmbedding, prompts: _Prompts, part: slice
-    ) -> tuple[Tensor, Tensor]:
-        """Logits and IoU of some prompts."""
-        sparse, dense = prompts.encode(self.sam.prompt_encoder, part)
-        logits, iou = self.sam.mask_decoder(
-            image_embeddings=embedding.features,
-            image_pe=self.sam.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=False,
-        )
-        return logits[:, 0].float(), iou[:, 0].float()
+    def prompts_at_once(self) -> int:
+        """Prompts for one decoder call: as many as half of the free memory holds."""
+        height, width = self.sam.prompt_encoder.image_embedding_size
+        # Each takes a dozen tensors of the size of the image embedding, from above.
+        each = 4 * 12 * height * width * self.sam.prompt_encoder.embed_dim
+        return int(min(CHUNK, max(1, free_memory(self.device) // (2 * each))))
 
-    def _prompts(
-        self,
-        embedding: SamEmbedding,
-        boxes: NDArray[Any] | None,
-        points: NDArray[Any] | None,
-        point_labels: NDArray[Any] | None,
-        masks: Tensor | None,
-    ) -> _Prompts:
-        if points is not None and point_labels is None:
-            point_labels = np.ones(points.shape[:2], np.int64)
-        return _Prompts(
-            None if boxes is None else self._to_input(boxes, embedding),
-            None if points is None else self._to_input(points, embedding),
-            None
-            if point_labels is None
-            else torch.as_tensor(point_labels, device=self.device),
-            None if masks is None else masks.to(self.device, torch.float32),
+    @cached_property
+    def _positions(self) -> Tensor:
+        """Encoded positions of the image embedding's grid."""
+        found: Tensor = self.sam.prompt_encoder.get_dense_pe()
+        return found
+
+    def resizer(self, embedding: SamEmbedding) -> MaskResizer:
+        """What brings decoder logits to the size of the image."""
+        low = self.sam.prompt_encoder.mask_input_size
+        return MaskResizer(
+            (int(low[0]), int(low[1])),
+            self.side,
+            embedding.input_size,
+            embedding.image_size,
+            embedding.features.device,
         )
 
-    def _to_input(self, coordinates: NDArray[Any], embedding: SamEmbedding) -> Tensor:
-        """Pixels of the image to pixels of the model's input; (…, 2) or (…, 4)."""
-        (height, width), (rows, columns) = embedding.image_size, embedding.input_size
-        scale = np.resize([columns / width, rows / height], coordinates.shape[-1])
-        scaled = (coordinates * scale).astype(np.float32)
-        return torch.from_numpy(scaled).to(self.device)
-
-    @torch.inference_mode()
-    def upscale(self, logits: Tensor, embedding: SamEmbedding) -> Tensor:
-        """Decoder logits (N, h, w) to the image's size (N, H, W), padding cut off.
-
-        Goes by way of the model's input size, as `Sam.postprocess_masks` does, but
-        never holds more than a few masks of that size.
-        """
-        height, width = embedding.image_size
-        full = logits.new_empty((len(logits), height, width))
-        step = max(1, PIXELS // max(self._resize.target_length**2, height * width))
-        for first in range(0, len(logits), step):
-            part = slice(first, first + step)
-            full[part] = self.sam.postprocess_masks(
-                logits[part, None], embedding.input_size, embedding.image_size
-            )[:, 0]
-        return full
-
-
-def _count_prompts(
-    boxes: NDArray[Any] | None,
-    points: NDArray[Any] | None,
-    point_labels: NDArray[Any] | None,
-    masks: Tensor | None,
-    chunk: int,
-) -> int:
-    """How many prompts there are; ValueError if they do not fit together."""
-    given = [p for p in (boxes, points, masks) if p is not None]
-    if not given or len({len(p) for p in given}) != 1:
-        raise ValueError(
-            "boxes, points, mask_inputs: give at least one, all for the same prompts"
-        )
-    if boxes is not None and boxes.shape[1:] != (4,):
-        raise ValueError(f"boxes has the shape {boxes.shape}; give (N, 4)")
-    if points is not None and (points.ndim != 3 or points.shape[2] != 2):
-        raise ValueError(f"points has the shape {points.shape}; give (N, P, 2)")
-    if point_labels is not None and (
-        points is None or point_labels.shape != points.shape[:2]
-    ):
-        raise ValueError(
-            f"point_labels has the shape {point_labels.shape}; give (N, P), one for "
-            "each of points"
-        )
-    if chunk < 1:
-        raise ValueError(f"chunk is {chunk}; decode at least 1 prompt at a time")
-    return len(given[0])
+    def on_cpu(self) -> SamModel:
+        """The same prompts and masks on the CPU; images cannot be encoded by it."""
+        twin = copy.copy(self)
+        twin.__dict__.pop("_positions", None)
+        twin.device = torch.device("cpu")
+        twin.sam = copy.copy(self.sam)
+        parts = dict(self.sam._modules)  # noqa: SLF001
+        for name in ("prompt_encoder", "mask_decoder"):
+            parts[name] = copy.deepcopy(parts[name]).cpu()
+        twin.sam._modules = parts  # noqa: SLF001
+        return twin

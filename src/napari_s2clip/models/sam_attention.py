@@ -68,7 +68,7 @@ class SamAttention:
         """Queries, keys, values of all patches: (3, heads, H * W, d_head)."""
         count = self.tokens.shape[1] * self.tokens.shape[2]
         joined = self.module.qkv(self.tokens).reshape(count, 3, self.heads, -1)
-        qkv: Tensor = joined.permute(1, 2, 0, 3)
+        qkv: Tensor = joined.permute(1, 2, 0, 3).float()
         return qkv
 
     @torch.inference_mode()

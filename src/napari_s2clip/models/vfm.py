@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -18,6 +17,8 @@ from .precision import lower
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from .sam import SamModel
 
 __all__ = ["FusionModel", "SamEncoder", "VisionModel"]
 
@@ -112,53 +113,40 @@ class SamEncoder:
 
     Parameters
     ----------
-    sam : segment_anything.modeling.Sam
-        May be the one that refines: its weights are left as they are.
-    device : torch.device
-    dtype : torch.dtype
-        What it computes its matrix products in.
+    sam : SamModel
+        May be the one that refines.
     """
 
-    def __init__(
-        self, sam: Any, device: torch.device, dtype: torch.dtype = torch.float32
-    ) -> None:
-        self.sam: Any = sam.to(device).eval().requires_grad_(False)
-        self.device = device
-        self._dtype = dtype
+    def __init__(self, sam: SamModel) -> None:
+        self.sam = sam
 
     @property
     def patch_size(self) -> int:
         """Side of a patch, in pixels of the encoder's input."""
-        return int(self.sam.image_encoder.patch_embed.proj.stride[0])
+        return self.sam.patch_size
 
     def grid(self, window: tuple[int, int]) -> tuple[int, int]:
         """Rows and columns of tokens; the larger is that of the encoder's input."""
-        most = self.sam.image_encoder.img_size // self.patch_size
+        most = self.sam.side // self.patch_size
         rows, columns = (max(1, round(side * most / max(window))) for side in window)
         return rows, columns
 
     def working_memory(self, window: tuple[int, int]) -> int:
-        """Three attention maps of all patches, padding included."""
-        encoder = self.sam.image_encoder
-        count = (encoder.img_size // self.patch_size) ** 2
-        return int(4 * 3 * encoder.blocks[0].attn.num_heads * count**2)
+        """Two dozen tensors of tokens, padding included."""
+        count = (self.sam.side // self.patch_size) ** 2
+        width = int(self.sam.sam.image_encoder.patch_embed.proj.out_channels)
+        return 4 * 24 * count * width
 
     @torch.inference_mode()
     def tokens(self, windows: NDArray[Any]) -> Tensor:
         """The neck's output (B, h, w, 256) for uint8 windows (B, H, W, 3)."""
-        pixels = torch.as_tensor(windows).to(self.device).permute(0, 3, 1, 2).float()
+        pixels = torch.as_tensor(windows).to(self.sam.device)
+        pixels = pixels.permute(0, 3, 1, 2).float()
         rows, columns = self.grid((pixels.shape[-2], pixels.shape[-1]))
         size = (rows * self.patch_size, columns * self.patch_size)
         # As `ResizeLongestSide.apply_image_torch` of segment_anything.
         pixels = F.interpolate(
             pixels, size, mode="bilinear", align_corners=False, antialias=True
         )
-        # The weights may be those that refine, so they are converted on the way. torch
-        # 2.4 does not know this context for MPS, which computes in float32.
-        low = self._dtype != torch.float32
-        products = (
-            torch.autocast(self.device.type, self._dtype) if low else nullcontext()
-        )
-        with products:
-            maps: Tensor = self.sam.image_encoder(self.sam.preprocess(pixels))
-        return maps[:, :, :rows, :columns].permute(0, 2, 3, 1).float()
+        maps = self.sam.features(pixels)
+        return maps[:, :, :rows, :columns].permute(0, 2, 3, 1)

@@ -38,19 +38,18 @@ class MaskMerger:
         self._score = np.zeros(coarse.shape, np.float32)
         self._labels = np.zeros(coarse.shape, np.uint16)
 
-    def add_mask(self, value: int, logits: NDArray[np.float32]) -> None:
-        """Take in one mask: logits (H, W), inside where positive.
+    def add_mask(
+        self, value: int, window: tuple[slice, slice], logits: NDArray[np.float32]
+    ) -> None:
+        """Take in one mask: logits of a window of the image, inside where positive.
 
         Where two classes score the same, the smaller label value wins, so that the
         order of the masks does not matter.
         """
-        window = _extent(logits > 0)
-        if window is None:
-            return
-        inside = logits[window] > 0
+        inside = logits > 0
         score = np.zeros(inside.shape, np.float32)
         # Only inside: there the exponential cannot overflow.
-        sigmoid = 1 / (1 + np.exp(-logits[window][inside]))
+        sigmoid = 1 / (1 + np.exp(-logits[inside]))
         score[inside] = sigmoid * self._probability(value, window)[inside]
         best, labels = self._score[window], self._labels[window]
         wins = (score > best) | ((score == best) & (score > 0) & (value < labels))

@@ -3,64 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ..progress import Reporter
 from ..regions import Regions, full_resolution_regions
-from .merge import ClassProbability, MaskMerger
+from .class_masks import MaskPrompt, class_mask, embed_mask
+from .merge import MaskMerger
 from .prompts import boxes_in_image, points_in_image
+from .result import Refinement, of_class
+from .trident import refine_as_trident
 
 if TYPE_CHECKING:
     from ..models.sam import SamEmbedding, SamModel
+    from ..models.sam_prompts import DenseOf
 
-__all__ = ["Refinement", "refine"]
+__all__ = ["Mode", "refine_regions"]
+
+Mode: TypeAlias = Literal["fixed", "trident"]
 
 _BLOCK = 512
 """Regions decoded before their masks are merged: 128 MB of SAM's small logits."""
 
-_PIXELS = 1 << 24
-"""Full-size mask logits held at once, in elements (64 MB)."""
 
-
-@dataclass(frozen=True)
-class Refinement:
-    """The refined map and what SAM thought of each region.
-
-    Attributes
-    ----------
-    refined : ndarray of uint16, (H, W)
-    sam_scores : ndarray of float32, (N,)
-        Predicted IoU of each region's mask, NaN where SAM was not asked.
-    used : ndarray of bool, (N,)
-        Whether the mask passed and was merged.
-    """
-
-    refined: NDArray[np.uint16]
-    sam_scores: NDArray[np.float32]
-    used: NDArray[np.bool_]
-
-    @classmethod
-    def none(cls, coarse: NDArray[np.uint16], count: int) -> Self:
-        """The coarse map as it is, for ``count`` regions that SAM never saw."""
-        return cls(
-            coarse.copy(), np.full(count, np.nan, np.float32), np.zeros(count, bool)
-        )
-
-
-def refine(
+def refine_regions(
     sam: SamModel,
     embedding: SamEmbedding,
     coarse: NDArray[np.uint16],
     probabilities: NDArray[np.float32],
     regions: Regions,
     *,
+    mode: Mode = "fixed",
     iou_threshold: float = 0.8,
+    coarse_threshold: float = 0.2,
     prompt_box: bool = True,
     prompt_point: bool = True,
+    mask_prompt: MaskPrompt = "auto",
     refine_background: bool = False,
     region_map: NDArray[np.int32] | None = None,
     report: Reporter | None = None,
@@ -77,11 +59,18 @@ def refine(
     probabilities : ndarray of float32, (C, H, W)
     regions : Regions
         Of the coarse map, on a coarser grid.
+    mode : {"fixed", "trident"}
+        ``"trident"`` is `refine_as_trident`.
     iou_threshold : float
         Masks with a predicted IoU of at most this fail (tau_iou); a failed region
         keeps its coarse shape where it is surer than the masks.
+    coarse_threshold : float
+        tau_c; only for the mask prompt ``"trident"``.
     prompt_box, prompt_point : bool
         Which prompts each region gives; at least one.
+    mask_prompt : {"auto", "off", "logit", "trident"}
+        Also the class's probabilities as a mask, see `class_mask`; ``"auto"`` is
+        ``"trident"`` in its mode, else ``"off"``.
     refine_background : bool
         Also prompt regions of class 0; its probability is what is missing to 1.
     region_map : ndarray of int32, (H, W), optional
@@ -108,36 +97,56 @@ def refine(
             f"embedding's image {embedding.image_size} differ in size; give those of "
             "one image"
         )
+    if mask_prompt == "auto":
+        mask_prompt = "trident" if mode == "trident" else "off"
     asked = np.flatnonzero((regions.classes > 0) | refine_background)
-    result = Refinement.none(coarse, len(regions))
     if not len(asked):
         report("refine", 1, 1)
-        return result
+        return Refinement.none(coarse, len(regions))
+    if mode == "trident":
+        return refine_as_trident(
+            sam,
+            embedding,
+            coarse,
+            probabilities,
+            regions,
+            report,
+            iou_threshold=iou_threshold,
+            coarse_threshold=coarse_threshold,
+            prompt_box=prompt_box,
+            prompt_point=prompt_point,
+            mask_prompt=mask_prompt,
+            refine_background=refine_background,
+        )
+    result = Refinement.none(coarse, len(regions))
     grid = (regions.labels.shape[0], regions.labels.shape[1])
     size = (coarse.shape[0], coarse.shape[1])
-    merger = MaskMerger(coarse, _class_probability(probabilities))
+    merger = MaskMerger(coarse, partial(of_class, probabilities))
+    resizer = sam.resizer(embedding)
     total = 2 * len(asked)  # every prompt is decoded, then merged
     for first in range(0, len(asked), _BLOCK):
         block = asked[first : first + _BLOCK]
         boxes = boxes_in_image(regions.boxes[block], grid, size)
         points = points_in_image(regions.points[block], grid, size)
+        classes = regions.classes[block]
         logits, iou = sam.decode(
             embedding,
             boxes=boxes if prompt_box else None,
             points=points[:, None] if prompt_point else None,
+            mask_inputs=_class_masks(
+                sam, probabilities, classes, mask_prompt, coarse_threshold
+            ),
             on_chunk=_shifted(report, 2 * first, total),
         )
         scores = iou.cpu().numpy()
         result.sam_scores[block] = scores
         result.used[block] = scores > iou_threshold
-        passing = np.flatnonzero(scores > iou_threshold)
-        step = max(1, _PIXELS // coarse.size)
-        for start in range(0, len(passing), step):
-            report("refine", 2 * first + len(block) + start, total, "merging masks")
-            chosen = passing[start : start + step]
-            masks = sam.upscale(logits[chosen.tolist()], embedding).cpu().numpy()
-            for index, mask in zip(block[chosen], masks, strict=True):
-                merger.add_mask(int(regions.classes[index]), mask)
+        for done, i in enumerate(np.flatnonzero(result.used[block]).tolist()):
+            report("refine", 2 * first + len(block) + done, total, "merging masks")
+            mask = resizer.window(logits[i])
+            if mask is not None:
+                window = (mask.rows, mask.columns)
+                merger.add_mask(int(classes[i]), window, mask.logits.cpu().numpy())
     failed = asked[~result.used[asked]] + 1
     if region_map is None:
         region_map = full_resolution_regions(regions, coarse)
@@ -146,17 +155,39 @@ def refine(
     return result
 
 
+def _class_masks(
+    sam: SamModel,
+    probabilities: NDArray[np.float32],
+    classes: NDArray[np.int64],
+    kind: MaskPrompt,
+    threshold: float,
+) -> DenseOf | None:
+    """The embedded mask of each region's class; each class is embedded once."""
+    if kind == "off" or kind == "auto":
+        return None
+    size = (probabilities.shape[1], probabilities.shape[2])
+    values, index = np.unique(classes, return_inverse=True)
+    table = torch.stack(
+        [
+            embed_mask(
+                sam,
+                class_mask(
+                    sam,
+                    torch.from_numpy(of_class(probabilities, value)),
+                    size,
+                    kind,
+                    threshold,
+                ),
+                kind,
+            )
+            for value in values.tolist()
+        ]
+    )
+    return lambda part: table[index[part].tolist()]
+
+
 def _shifted(report: Reporter, done: int, total: int) -> Callable[[int, int], None]:
     def on_chunk(decoded: int, _: int) -> None:
         report("refine", done + decoded, total, "SAM decoder")
 
     return on_chunk
-
-
-def _class_probability(probabilities: NDArray[np.float32]) -> ClassProbability:
-    def probability(value: int, window: tuple[slice, slice]) -> NDArray[np.float32]:
-        if value:
-            return probabilities[(value - 1, *window)]
-        return np.asarray(1 - probabilities[(slice(None), *window)].sum(0), np.float32)
-
-    return probability

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -32,10 +32,24 @@ class RefineSettings(Knobs):
         unit="px at half resolution",
         ge=1,
     )
+    connected_components: bool = knob(
+        True,
+        "Connected regions",
+        "Each connected region is prompted by itself; otherwise all pixels of a class "
+        "are one region. Seed (Table 4).",
+        stage="regions",
+    )
     refine: bool = knob(
         True,
         "Refine with SAM",
         "Run the third stage. Seed.",
+        stage="refine",
+    )
+    refine_mode: Literal["fixed", "trident"] = knob(
+        "fixed",
+        "Refinement",
+        '"fixed" is Algorithm 4 without its errors; "trident" does what Trident\'s '
+        "public code does, slowly. Inferred.",
         stage="refine",
     )
     prompt_box: bool = knob(
@@ -48,6 +62,13 @@ class RefineSettings(Knobs):
         True,
         "Prompt with points",
         "Give SAM each region's most probable point. Seed.",
+        stage="refine",
+    )
+    mask_prompt: Literal["auto", "off", "logit", "trident"] = knob(
+        "auto",
+        "Prompt with masks",
+        "Also give SAM the class's probabilities: as logits, or as Trident does. "
+        '"auto" is off, and Trident\'s in its mode. Inferred.',
         stage="refine",
     )
     iou_threshold: float = knob(

@@ -1,4 +1,6 @@
-"""The fast regions against Algorithm 2 written out, and cases worked out by hand."""
+"""The fast regions against Algorithm 2, and cases worked out by hand for both."""
+
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -6,47 +8,18 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skimage.measure import label as connected
 
 from napari_s2clip.regions import (
     find_regions,
+    find_regions_reference,
     full_resolution_regions,
     half_resolution,
 )
 
 
-def algorithm_2(labels, probabilities, threshold, min_area, background=False):
-    """One-hot masks, one class after the other, as printed (errata applied)."""
-    planes = list(probabilities)
-    values = list(range(1, len(planes) + 1))
-    if background:
-        planes.insert(0, np.maximum(0, 1 - probabilities.sum(0)))
-        values.insert(0, 0)
-    uncertain = np.max(planes, axis=0) < threshold
-    found = []
-    for value, own in zip(values, planes, strict=True):
-        mask = (labels == value) & ~uncertain
-        if own.max() < threshold:
-            continue
-        components = connected(mask, connectivity=2)
-        for r in range(1, components.max() + 1):
-            inside = components == r
-            if inside.sum() < min_area:
-                continue
-            rows, columns = np.nonzero(inside)
-            masked = np.where(inside, own, -np.inf)
-            y, x = np.unravel_index(masked.argmax(), masked.shape)
-            found.append(
-                {
-                    "class": value,
-                    "area": int(inside.sum()),
-                    "score": float(own[inside].mean(dtype=np.float64)),
-                    "box": (columns.min(), rows.min(), columns.max(), rows.max()),
-                    "point": (x, y),
-                    "mask": inside,
-                }
-            )
-    return found
+@pytest.fixture(params=[find_regions, find_regions_reference], ids=["fast", "slow"])
+def find(request):
+    return request.param
 
 
 STRIPS = st.sampled_from([(1, 1), (1, 60), (60, 1), (2, 41)])
@@ -68,33 +41,69 @@ def maps(draw):
     return labels, probabilities
 
 
-@settings(max_examples=200, deadline=None)
-@given(maps(), st.sampled_from([0.0, 0.2, 0.4, 0.9]), st.integers(1, 6), st.booleans())
-def test_equal_to_algorithm_2(given_maps, threshold, min_area, background):
-    labels, probabilities = given_maps
-    expected = algorithm_2(labels, probabilities, threshold, min_area, background)
-    found = find_regions(
-        labels,
-        probabilities,
-        threshold=threshold,
-        min_area=min_area,
-        background=background,
+@settings(max_examples=300, deadline=None)
+@given(
+    maps(),
+    st.sampled_from([0.0, 0.2, 0.4, 0.9]),
+    st.integers(1, 6),
+    st.booleans(),
+    st.booleans(),
+)
+def test_both_algorithms_agree_to_the_last_bit(
+    given_maps, threshold, min_area, background, joined
+):
+    found, expected = (
+        find(
+            *given_maps,
+            threshold=threshold,
+            min_area=min_area,
+            background=background,
+            connected=joined,
+        )
+        for find in (find_regions, find_regions_reference)
     )
-    assert len(found) == len(expected)
-    for number, region in enumerate(expected):
-        assert found.classes[number] == region["class"]
-        assert found.areas[number] == region["area"]
-        assert found.scores[number] == pytest.approx(region["score"], rel=1e-12)
-        assert tuple(found.boxes[number]) == region["box"]
-        assert tuple(found.points[number]) == region["point"]
-        assert np.array_equal(found.labels == number + 1, region["mask"])
+    for field in fields(found):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
 
 
-def test_by_hand():
+@pytest.mark.parametrize("size", [(64, 96), (61, 1), (1, 80), (57, 43)])
+def test_both_agree_on_noise_with_hundreds_of_classes(size):
+    rng = np.random.default_rng(0)
+    p = rng.random((200, *size), np.float32)
+    p /= p.sum(0)
+    labels = p.argmax(0) + 1
+    for least in (1, 2):
+        found = find_regions(labels, p, threshold=0, min_area=least)
+        expected = find_regions_reference(labels, p, threshold=0, min_area=least)
+        for field in fields(found):
+            one, other = getattr(found, field.name), getattr(expected, field.name)
+            np.testing.assert_array_equal(one, other)
+
+
+def test_the_score_is_the_mean():
+    p = np.random.default_rng(0).random((1, 50, 60), np.float32)
+    labels = np.ones((50, 60), int)
+    found = find_regions(labels, p, threshold=0)
+    assert found.scores == pytest.approx([p.mean(dtype=np.float64)], rel=1e-12)
+
+
+def test_all_pixels_of_a_class_can_be_one_region(find):
+    labels = np.uint16([[1, 0, 1], [2, 0, 1]])
+    p = np.float32([[[0.5, 0, 0.9], [0, 0, 0.9]], [[0, 0, 0], [1, 0, 0]]])
+    found = find(labels, p, min_area=1, connected=False)
+    assert found.labels.tolist() == [[1, 0, 1], [2, 0, 1]]
+    assert found.areas.tolist() == [3, 1]
+    assert found.boxes.tolist() == [[0, 0, 2, 1], [0, 1, 0, 1]]
+    assert found.points.tolist() == [[2, 0], [0, 1]]
+
+
+def test_by_hand(find):
     labels = np.uint16([[1, 0, 2], [0, 1, 2], [2, 0, 0]])
     p1 = np.float32([[0.9, 0.1, 0.1], [0.1, 0.7, 0.1], [0.1, 0.1, 0.1]])
     p2 = np.float32([[0.0, 0.1, 0.5], [0.1, 0.2, 0.8], [0.6, 0.1, 0.1]])
-    found = find_regions(labels, np.stack([p1, p2]), threshold=0.2, min_area=1)
+    found = find(labels, np.stack([p1, p2]), threshold=0.2, min_area=1)
     # The two ones touch at a corner; the twos are two regions.
     assert found.labels.tolist() == [[1, 0, 2], [0, 1, 2], [3, 0, 0]]
     assert found.classes.tolist() == [1, 2, 2]
@@ -104,69 +113,73 @@ def test_by_hand():
     assert found.points.tolist() == [[0, 0], [2, 1], [0, 2]]
 
 
-def test_uncertain_pixels_split_a_region():
+def test_uncertain_pixels_split_a_region(find):
     labels = np.ones((1, 5), np.uint16)
     p = np.float32([[[0.9, 0.9, 0.1, 0.9, 0.9]]])
-    found = find_regions(labels, p, threshold=0.2, min_area=2)
+    found = find(labels, p, threshold=0.2, min_area=2)
     assert found.labels.tolist() == [[1, 1, 0, 2, 2]]
 
 
-def test_small_regions_are_dropped():
+def test_small_regions_are_dropped(find):
     labels = np.uint16([[1, 1, 0, 1]])
     p = np.ones((1, 1, 4), np.float32)
-    assert find_regions(labels, p, min_area=2).areas.tolist() == [2]
-    assert len(find_regions(labels, p, min_area=3)) == 0
+    assert find(labels, p, min_area=2).areas.tolist() == [2]
+    assert len(find(labels, p, min_area=3)) == 0
 
 
-def test_background_has_the_rest_of_the_probability():
+def test_background_has_the_rest_of_the_probability(find):
     labels = np.uint16([[0, 0, 1]])
     p = np.float32([[[0.25, 0.5, 1.0]]])
-    found = find_regions(labels, p, min_area=1, background=True)
+    found = find(labels, p, min_area=1, background=True)
     assert found.classes.tolist() == [0, 1]
     assert found.scores[0] == pytest.approx(0.625)
     assert found.points[0].tolist() == [0, 0]
 
 
-def test_a_class_without_a_pixel_and_one_without_confidence_have_no_region():
+def test_a_class_without_a_pixel_and_one_without_confidence_have_no_region(find):
     labels = np.uint16([[1, 1, 3, 3]])
     p = np.float32([[[0.9, 0.9, 0.3, 0.3]], [[0, 0, 0.5, 0.5]], [[0, 0, 0.1, 0.1]]])
     # The pixels of class 3 are certain (0.5 of class 2), but it is itself nowhere.
-    found = find_regions(labels, p, threshold=0.4, min_area=1)
+    found = find(labels, p, threshold=0.4, min_area=1)
     assert found.classes.tolist() == [1]
 
 
-def test_of_equal_maxima_the_first_in_reading_order_is_the_point():
+def test_of_equal_maxima_the_first_in_reading_order_is_the_point(find):
     labels = np.ones((2, 3), np.uint16)
     p = np.float32([[[0.5, 0.5, 0.9], [0.9, 0.5, 0.9]]])
-    assert find_regions(labels, p, min_area=1).points.tolist() == [[2, 0]]
+    assert find(labels, p, min_area=1).points.tolist() == [[2, 0]]
 
 
-def test_more_labels_than_a_byte_holds():
+def test_more_labels_than_a_byte_holds(find):
     labels = np.uint16([[0, 300, 299, 300]])
     p = np.zeros((300, 1, 4), np.float32)
     p[299, 0, [1, 3]] = p[298, 0, 2] = 1
-    assert find_regions(labels, p, min_area=1).classes.tolist() == [299, 300, 300]
+    assert find(labels, p, min_area=1).classes.tolist() == [299, 300, 300]
 
 
-def test_one_region_fills_the_image():
-    found = find_regions(np.ones((30, 40), np.uint16), np.ones((1, 30, 40), np.float32))
+def test_one_region_fills_the_image(find):
+    found = find(np.ones((30, 40), np.uint16), np.ones((1, 30, 40), np.float32))
     assert found.boxes.tolist() == [[0, 0, 39, 29]]
     assert found.areas.tolist() == [1200]
 
 
-def test_maps_that_do_not_fit_are_refused():
+def test_maps_that_do_not_fit_are_refused(find):
     with pytest.raises(ValueError, match="do not fit"):
-        find_regions(np.zeros((2, 2), int), np.zeros((1, 2, 3), np.float32))
+        find(np.zeros((2, 2), int), np.zeros((1, 2, 3), np.float32))
     with pytest.raises(ValueError, match="labels go from 0 to 2"):
-        find_regions(np.int32([[0, 2]]), np.zeros((1, 1, 2), np.float32))
+        find(np.int32([[0, 2]]), np.zeros((1, 1, 2), np.float32))
     with pytest.raises(ValueError, match="labels go from -1"):
-        find_regions(np.int32([[-1, 1]]), np.zeros((1, 1, 2), np.float32))
+        find(np.int32([[-1, 1]]), np.zeros((1, 1, 2), np.float32))
     with pytest.raises(ValueError, match="at least one class"):
-        find_regions(np.zeros((2, 2), int), np.zeros((0, 2, 2), np.float32))
+        find(np.zeros((2, 2), int), np.zeros((0, 2, 2), np.float32))
     with pytest.raises(ValueError, match="one pixel"):
-        find_regions(np.zeros((0, 2), int), np.zeros((1, 0, 2), np.float32))
+        find(np.zeros((0, 2), int), np.zeros((1, 0, 2), np.float32))
     with pytest.raises(ValueError, match="labels are float64"):
-        find_regions(np.zeros((2, 2)), np.zeros((1, 2, 2), np.float32))
+        find(np.zeros((2, 2)), np.zeros((1, 2, 2), np.float32))
+    one = np.ones((1, 1, 2), np.float32)
+    for bad in (1.1 * one, -0.1 * one, np.nan * one, np.inf * one):
+        with pytest.raises(ValueError, match="give values from 0 to 1"):
+            find(np.int32([[0, 1]]), bad)
     with pytest.raises(ValueError, match="do not fit"):
         half_resolution(np.zeros((2, 2), int), np.zeros((1, 2, 3), np.float32))
     with pytest.raises(ValueError, match="factor is 0"):

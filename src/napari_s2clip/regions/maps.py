@@ -1,0 +1,136 @@
+"""Regions as arrays, and the two grids that they live on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._opencv import cv2
+
+__all__ = ["Regions", "check_maps", "full_resolution_regions", "half_resolution"]
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Regions on the grid on which they were found, by class, then by first pixel.
+
+    Attributes
+    ----------
+    labels : ndarray of int32, (h, w)
+        Region ids from 1, 0 where no region is.
+    classes : ndarray of int64, (N,)
+        Label value of each region's class.
+    areas : ndarray of int64, (N,)
+        Pixels of the grid.
+    scores : ndarray of float64, (N,)
+        Mean probability of the region's class over the region.
+    boxes : ndarray of int64, (N, 4)
+        First and last column and row: x0, y0, x1, y1, inclusive.
+    points : ndarray of int64, (N, 2)
+        Column and row of the most probable pixel, the first in reading order.
+    """
+
+    labels: NDArray[np.int32]
+    classes: NDArray[np.int64]
+    areas: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    boxes: NDArray[np.int64]
+    points: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def half_resolution(
+    labels: NDArray[np.uint16], probabilities: NDArray[np.float32], factor: int = 2
+) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    """Reduce both maps by ``factor`` (r = 2 in Algorithm 4).
+
+    Labels by nearest neighbour (the pixel at the corner of each cell), probabilities
+    bilinear with half-pixel centres, as torch's ``interpolate`` does without
+    anti-aliasing. A side shorter than ``factor`` becomes 1.
+
+    Parameters
+    ----------
+    labels : ndarray, (H, W)
+    probabilities : ndarray of float32, (C, H, W)
+    factor : int
+
+    Returns
+    -------
+    labels : ndarray, (H // factor, W // factor)
+    probabilities : ndarray of float32, (C, H // factor, W // factor)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit or ``factor`` is below 1.
+    """
+    _check_shapes(labels, probabilities)
+    if factor < 1:
+        raise ValueError(f"factor is {factor}; give 1 or more")
+    height, width = labels.shape
+    size = (max(1, height // factor), max(1, width // factor))
+    rows = np.arange(size[0]) * height // size[0]
+    columns = np.arange(size[1]) * width // size[1]
+    small = np.empty((len(probabilities), *size), np.float32)
+    for plane, out in zip(probabilities, small, strict=True):
+        out[:] = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.ascontiguousarray(labels[np.ix_(rows, columns)]), small
+
+
+def _check_shapes(labels: NDArray[Any], probabilities: NDArray[Any]) -> None:
+    if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:]:
+        raise ValueError(
+            f"labels {labels.shape} and probabilities {probabilities.shape} do not "
+            "fit; give (h, w) and (C, h, w)"
+        )
+    if not probabilities.size:
+        raise ValueError(
+            f"probabilities {probabilities.shape} is empty; give at least one class "
+            "and one pixel"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels are {labels.dtype}; give integers")
+
+
+def check_maps(labels: NDArray[np.integer], probabilities: NDArray[np.float32]) -> None:
+    """Refuse maps that are none of probabilities, or do not fit together.
+
+    Raises
+    ------
+    ValueError
+        Names what is wrong and what is expected.
+    """
+    _check_shapes(labels, probabilities)
+    least, most = float(probabilities.min()), float(probabilities.max())
+    # NaN is neither; rounding may leave a little more than 1.
+    if not (least >= 0 and most <= 1 + 1e-3):
+        raise ValueError(
+            f"probabilities go from {least:g} to {most:g}; give values from 0 to 1, "
+            "such as a softmax over the classes"
+        )
+    if labels.min() < 0 or labels.max() > len(probabilities):
+        raise ValueError(
+            f"labels go from {labels.min()} to {labels.max()}, but there are "
+            f"probabilities for 1 to {len(probabilities)} only"
+        )
+
+
+def full_resolution_regions(
+    regions: Regions, labels: NDArray[np.uint16]
+) -> NDArray[np.int32]:
+    """Region ids on the grid of ``labels`` (H, W): nearest neighbour, own class only.
+
+    A pixel whose own label is another class than its region's belongs to no region, so
+    that this map never contradicts the coarse one.
+    """
+    (height, width), (h, w) = labels.shape, regions.labels.shape
+    rows = np.minimum(np.arange(height) * h // height, h - 1)
+    columns = np.minimum(np.arange(width) * w // width, w - 1)
+    ids = regions.labels[np.ix_(rows, columns)]
+    own = np.concatenate([[-1], regions.classes])[ids]
+    return np.where(own == labels, ids, 0).astype(np.int32)
