@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from segment_anything import SamPredictor
 from segment_anything.utils.transforms import ResizeLongestSide
 
 from napari_s2clip.demo.architectures import build_sam
+from napari_s2clip.models import sam as module
 from napari_s2clip.models.sam import SamModel
 from napari_s2clip.models.sam_prompts import Frame
 
@@ -115,6 +118,70 @@ def test_out_of_memory_for_one_prompt_is_an_error(sam, image, monkeypatch):
     monkeypatch.setattr(sam.sam.mask_decoder, "forward", never)
     with pytest.raises(torch.cuda.OutOfMemoryError, match="does not suffice for one"):
         sam.decode(embedding, boxes=BOXES)
+
+
+def test_what_does_not_fit_on_the_device_is_decoded_on_the_cpu(
+    sam, image, monkeypatch, caplog
+):
+    embedding = sam.encode(image)
+    expected, scores = sam.decode(embedding, boxes=BOXES, points=POINTS)
+    # A device of another kind whose memory is full; there is none in a test.
+    other = copy.copy(sam)
+    other.__dict__.pop("_positions", None)
+    other.device = torch.device("cpu", 0)
+    monkeypatch.setattr(module, "_is_cpu", lambda device: device.index is None)
+    monkeypatch.setattr(module, "in_chunks", full_on(other.device))
+    steps = []
+    logits, iou = other.decode(
+        embedding,
+        boxes=BOXES,
+        points=POINTS,
+        on_chunk=lambda done, total: steps.append((done, total)),
+    )
+    torch.testing.assert_close(logits, expected)
+    torch.testing.assert_close(iou, scores)
+    assert steps == [(0, 3), (3, 3)]
+    assert "SAM decodes on the CPU" in caplog.text
+
+
+def full_on(device):
+    def in_chunks(run, total, chunk, where, what, on_chunk):
+        if where == device:
+            raise torch.cuda.OutOfMemoryError("full")
+        return real(run, total, chunk, where, what, on_chunk)
+
+    real = module.in_chunks
+    return in_chunks
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"),
+    [(0, 1), (10**5, 1), (2 * 10 * 12 * 4 * 32 * 32 * 64, 10), (10**12, 64)],
+)
+def test_as_many_prompts_as_half_of_the_memory_holds(sam, monkeypatch, free, expected):
+    monkeypatch.setattr(module, "free_memory", lambda device: free)
+    assert sam.prompts_at_once() == expected
+
+
+def test_each_prompt_is_encoded_once(sam, image, monkeypatch):
+    embedding = sam.encode(image)
+    seen = []
+    encoder = sam.sam.prompt_encoder
+    real = encoder._embed_boxes
+    monkeypatch.setattr(
+        encoder, "_embed_boxes", lambda boxes: seen.append(len(boxes)) or real(boxes)
+    )
+    sam.decode(embedding, boxes=BOXES, chunk=1)
+    assert seen == [3]
+
+
+def test_the_model_that_was_given_keeps_its_encoder():
+    library = build_sam()
+    encoder = library.image_encoder
+    sam = SamModel(library, torch.device("cpu"))
+    assert library.image_encoder is encoder
+    assert sam.sam.image_encoder is not encoder
+    assert sam.sam.mask_decoder is library.mask_decoder
 
 
 def test_other_errors_are_not_swallowed(sam, image, monkeypatch):

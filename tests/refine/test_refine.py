@@ -205,3 +205,56 @@ def test_nothing_refined():
     assert np.isnan(result.sam_scores).all()
     assert not result.used.any()
     assert result.refined is not coarse
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """A demo SAM, an embedding, and maps of many regions."""
+    torch.manual_seed(0)
+    sam = SamModel(build_sam(), torch.device("cpu"))
+    rough = torch.randn(1, 4, 7, 9)
+    p = torch.nn.functional.interpolate(rough, (120, 161), mode="bicubic")[0]
+    p = p.mul(4).softmax(0).numpy()
+    coarse = (p.argmax(0) + 1).astype(np.uint16)
+    image = np.random.default_rng(0).integers(0, 256, (120, 161, 3), np.uint8)
+    regions = find_regions(*half_resolution(coarse, p), min_area=10)
+    return sam, sam.encode(image), coarse, p, regions
+
+
+@pytest.mark.parametrize("mask_prompt", ["off", "logit", "trident"])
+def test_all_at_once_equals_one_region_after_the_other(blobs, mask_prompt, monkeypatch):
+    assert len(blobs[-1]) > 8
+    options = {"iou_threshold": -9, "mask_prompt": mask_prompt}
+    whole = refine(*blobs, **options)
+    monkeypatch.setattr(module, "_BLOCK", 1)
+    single = refine(*blobs, **options)
+    np.testing.assert_allclose(whole.sam_scores, single.sam_scores, atol=1e-4)
+    np.testing.assert_array_equal(whole.refined, single.refined)
+
+
+def test_mask_prompts_are_off_unless_asked(blobs):
+    found = [refine(*blobs, mask_prompt=k).sam_scores for k in ("auto", "off", "logit")]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.abs(found[1] - found[2]).max() > 1e-4
+
+
+def test_equal_to_the_formula_at_full_size(blobs):
+    """Every mask at the size of the image, then the largest σ(logit) p of each pixel."""
+    sam, embedding, coarse, p, regions = blobs
+    grid = regions.labels.shape
+    scale = np.array([161 / grid[1], 120 / grid[0]])
+    boxes = np.concatenate([regions.boxes[:, :2], regions.boxes[:, 2:] + 1], 1)
+    logits, iou = sam.decode(
+        embedding,
+        boxes=boxes * np.tile(scale, 2),
+        points=((regions.points + 0.5) * scale)[:, None],
+    )
+    masks = sam.sam.postprocess_masks(logits[:, None], embedding.input_size, (120, 161))
+    scores = np.zeros(p.shape, np.float32)
+    for value, mask in zip(regions.classes, masks[:, 0].numpy(), strict=True):
+        own = np.where(mask > 0, p[value - 1] / (1 + np.exp(-mask)), 0)
+        scores[value - 1] = np.maximum(scores[value - 1], own)
+    expected = np.where(scores.max(0) > 0, scores.argmax(0) + 1, coarse)
+    result = refine(*blobs, iou_threshold=-9)
+    np.testing.assert_allclose(result.sam_scores, iou, atol=1e-5)
+    assert (result.refined == expected).mean() > 0.9999

@@ -228,7 +228,7 @@ class SamModel:
         try:
             found = in_chunks(run, total, chunk, self.device, "SAM prompt", on_chunk)
         except torch.cuda.OutOfMemoryError:
-            if self.device.type == "cpu":
+            if _is_cpu(self.device):
                 raise
             found = None
         if found is None:
@@ -282,3 +282,7 @@ class SamModel:
             parts[name] = copy.deepcopy(parts[name]).cpu()
         twin.sam._modules = parts  # noqa: SLF001
         return twin
+
+
+def _is_cpu(device: torch.device) -> bool:
+    return device.type == "cpu"
