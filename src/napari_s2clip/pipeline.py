@@ -25,6 +25,7 @@ from .models.device import choose_device
 from .models.load import Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
+from .refine.click import refine_prompt
 from .refine.refine import refine_regions
 from .refine.result import Refinement
 from .region_table import region_table
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     import torch
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from .features.entropy import EntropyMode
     from .features.store import FeatureStore
@@ -246,6 +247,31 @@ class S2CLIP:
             probabilities=coarse.probabilities,
             provenance=self.provenance(settings, features.notes),
             seconds=clock.seconds,
+        )
+
+    def refine_prompt(
+        self,
+        features: ImageFeatures,
+        *,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.bool_], float]:
+        """A mask of the image and its score from clicks, a box or a mask.
+
+        See `napari_s2clip.refine.refine_prompt`. Features without SAM's embedding get
+        it now.
+        """
+        if features.sam is None:
+            features.sam = self.models.sam.encode(features.image)
+        return refine_prompt(
+            self.models.sam,
+            features.sam,
+            points=points,
+            labels=labels,
+            box=box,
+            mask=mask,
         )
 
     def entropy(

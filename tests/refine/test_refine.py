@@ -239,7 +239,7 @@ def test_mask_prompts_are_off_unless_asked(blobs):
 
 
 def test_equal_to_the_formula_at_full_size(blobs):
-    """Every mask at the size of the image, then the largest σ(logit) p of each pixel."""
+    """Every mask at the size of the image, and the largest σ(logit) p of a pixel."""
     sam, embedding, coarse, p, regions = blobs
     grid = regions.labels.shape
     scale = np.array([161 / grid[1], 120 / grid[0]])

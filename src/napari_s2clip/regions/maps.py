@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from .._opencv import cv2
 
 __all__ = ["Regions", "check_maps", "full_resolution_regions", "half_resolution"]
+
+_Label = TypeVar("_Label", bound=np.integer)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class Regions:
 
 
 def half_resolution(
-    labels: NDArray[np.uint16], probabilities: NDArray[np.float32], factor: int = 2
-) -> tuple[NDArray[np.uint16], NDArray[np.float32]]:
+    labels: NDArray[_Label], probabilities: NDArray[np.float32], factor: int = 2
+) -> tuple[NDArray[_Label], NDArray[np.float32]]:
     """Reduce both maps by ``factor`` (r = 2 in Algorithm 4).
 
     Labels by nearest neighbour (the pixel at the corner of each cell), probabilities
