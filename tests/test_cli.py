@@ -397,6 +397,17 @@ def test_missing_weights_are_one_sentence(run, photo, out, tmp_path, monkeypatch
     assert not out.exists()
 
 
+@pytest.mark.parametrize("part", ["clip", "vfm", "sam"])
+def test_a_file_that_holds_no_weights_is_one_line(run, photo, out, part):
+    code, _, errors = run(photo, "--device", "cpu", "--weights", f"{part}={photo}")
+    assert code == 1
+    assert errors == (
+        f"napari-s2clip: error: weights['{part}']: photo.png is no weight file; give "
+        "safetensors or a PyTorch file of tensors\n"
+    )
+    assert not out.exists()
+
+
 def test_results_are_replaced_only_when_asked(model, run, photo, out):
     assert run(photo)[0] == 0
     before = (out / "photo_coarse.png").read_bytes()

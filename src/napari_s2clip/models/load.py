@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from .clip import ClipModel
 from .pixels import clip_statistics
 from .precision import DTYPES, choose_precision
 from .sam import SamModel
+from .state import read_state
 from .vfm import FusionModel, SamEncoder, VisionModel
 from .weights import locate_all, sha256
 
@@ -45,25 +46,12 @@ class Models:
     """What CLIP and the fusion model compute in."""
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
-    """A state dict from safetensors, or from a pickle that may hold tensors only."""
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        state: dict[str, Any] = load_file(path)
-    else:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    return {
-        name: value.float() if value.is_floating_point() else value
-        for name, value in state.items()
-    }
-
-
 def _fill(model: nn.Module, part: Part, path: Path | None) -> nn.Module:
     if path is None:
         return model
+    state = read_state(path, part.role)
     try:
-        model.load_state_dict(_read_state(path))
+        model.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()
         detail = reason[1].strip() if len(reason) > 1 else reason[0]
@@ -147,7 +135,8 @@ def load_models(
     WeightsNotFound
         If a weight file is missing; looked for before anything is built.
     ValueError
-        If a file does not fit its architecture, or the device the precision.
+        If a file holds no weights or does not fit its architecture, or the device does
+        not fit the precision.
     """
     avoid_triton()
     report = report or Reporter()
