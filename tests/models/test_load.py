@@ -1,12 +1,16 @@
+import logging
+import threading
 from dataclasses import replace
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from napari_s2clip.demo.architectures import build_sam
+from napari_s2clip.demo.architectures import CLIP_CONFIG, build_sam
 from napari_s2clip.models.load import load_models
+from napari_s2clip.models.parts import Part
 from napari_s2clip.models.specs import SPECS, ModelSpec
 from napari_s2clip.models.vfm import SamEncoder
 from napari_s2clip.progress import Progress, Reporter
@@ -150,3 +154,55 @@ def test_the_demo_computes_in_single_precision_unless_asked(monkeypatch):
 def test_an_impossible_precision_is_refused_before_weights_are_looked_for():
     with pytest.raises(ValueError, match="precision: fp16 does not work on cpu"):
         load_models(SPECS["vit-b-16"], CPU, {"clip": "/nowhere"}, precision="fp16")
+
+
+@pytest.fixture
+def tiny_spec(monkeypatch) -> ModelSpec:
+    """The demo's sizes under a name of open_clip, as if they were any other CLIP."""
+    known = open_clip.factory._MODEL_CONFIGS
+    monkeypatch.setitem(known, "ViT-tiny", CLIP_CONFIG)
+    clip = Part("clip", "Tiny CLIP", "ViT-tiny", "", "tiny.safetensors")
+    return replace(SPECS["demo"], clip=clip)
+
+
+def test_nothing_is_said_of_random_weights_that_are_filled_in(
+    tiny_spec, tmp_path, caplog, capfd
+):
+    model = open_clip.create_model("ViT-tiny", pretrained=None, load_weights=False)
+    assert "No pretrained weights" in caplog.text  # what open_clip says by itself
+    caplog.clear()
+    capfd.readouterr()
+    path = tmp_path / "tiny.safetensors"
+    save_file(model.state_dict(), path)
+    load_models(tiny_spec, CPU, {"clip": path})
+    assert caplog.text == ""
+    assert capfd.readouterr() == ("", "")
+
+
+def test_other_warnings_of_the_root_logger_pass(tiny_spec, monkeypatch, caplog):
+    create = open_clip.create_model
+
+    def while_building(*args, **options):
+        logging.warning("something else")
+        other = threading.Thread(target=create, args=args)
+        other.start()
+        other.join()
+        return create(*args, **options)
+
+    monkeypatch.setattr(open_clip, "create_model", while_building)
+    load_models(tiny_spec, CPU, "random")
+    said = [record.getMessage().split(" for")[0] for record in caplog.records]
+    assert said == ["something else", "No pretrained weights loaded"]
+    assert not logging.getLogger().filters
+    logging.warning("No pretrained weights loaded for model 'x'.")
+    assert len(caplog.records) == 3
+
+
+def test_the_filter_goes_when_building_fails(tiny_spec, monkeypatch):
+    def fail(*_args, **_options):
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(open_clip, "create_model", fail)
+    with pytest.raises(RuntimeError, match="no memory"):
+        load_models(tiny_spec, CPU, "random")
+    assert not logging.getLogger().filters

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -62,15 +65,35 @@ def _fill(model: nn.Module, part: Part, path: Path | None) -> nn.Module:
     return model
 
 
+@contextmanager
+def _no_word_of_random_weights() -> Iterator[None]:
+    """Drop open_clip's warning that a model has none; they are filled in afterwards."""
+    thread = threading.get_ident()
+
+    def passes(record: logging.LogRecord) -> bool:
+        # What others build at the same time is their own concern.
+        return record.thread != thread or not str(record.msg).startswith(
+            "No pretrained weights loaded for model"
+        )
+
+    root = logging.getLogger()  # open_clip has no logger of its own
+    root.addFilter(passes)
+    try:
+        yield
+    finally:
+        root.removeFilter(passes)
+
+
 def _build_clip(part: Part) -> nn.Module:
     if part.built_in:
         demo: nn.Module = architectures.build_clip()
         return demo
     import open_clip
 
-    model: nn.Module = open_clip.create_model(
-        part.architecture, pretrained=None, load_weights=False
-    )
+    with _no_word_of_random_weights():
+        model: nn.Module = open_clip.create_model(
+            part.architecture, pretrained=None, load_weights=False
+        )
     return model
 
 
