@@ -195,3 +195,13 @@ def test_entropy_is_the_mean_over_the_windows(model, image):
     one = model.entropy(image[:64, :64], settings=settings)
     expected = entropy_of_blocks(model.models.clip, image[:64, :64])
     np.testing.assert_allclose(one["entropy"], expected, rtol=1e-5)
+
+
+def test_entropy_needs_a_block_before_the_last(image):
+    model = S2CLIP.load("demo", weights="random")
+    clip = model.models.clip
+    clip._blocks, clip.blocks = clip._blocks[-1:], clip.blocks[-1:]
+    with pytest.raises(ValueError, match="method: s2clip needs blocks before the last"):
+        model.entropy(image)
+    with pytest.raises(ValueError, match="clip: it has one block"):
+        model.entropy(image, settings=Settings(method="clip"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .features.levels import choose_levels, choose_mid_layer
 from .methods import find_method
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 __all__ = ["check_fit", "check_settings", "complete_settings"]
+
+_LOOK_BACK: Final = frozenset({"s2clip", "sc-clip", "cliper"})
+"""Families that use what earlier blocks put out, or attend to."""
 
 
 def complete_settings(spec: ModelSpec, settings: Settings) -> Settings:
@@ -52,7 +55,12 @@ def check_settings(settings: Settings, clip: ClipModel) -> None:
     ValueError
         Naming the field and its range.
     """
-    find_method(settings.method).adapted(settings)
+    method = find_method(settings.method).adapted(settings)
+    if clip.n_blocks < 2 and method.family in _LOOK_BACK:
+        raise ValueError(
+            f"method: {method.name} needs blocks before the last one, and this CLIP "
+            "has one block; choose another method, such as clip"
+        )
     choose_levels(clip.n_blocks, settings.levels)
     choose_mid_layer(clip.n_blocks, settings.mid_layer)
     for name in ("window", "short_side"):

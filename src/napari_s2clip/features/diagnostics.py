@@ -21,11 +21,21 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from ..models.clip import ClipModel
     from ..models.load import Models
     from ..progress import Reporter
     from ..settings import Settings
 
-__all__ = ["entropy_by_block"]
+__all__ = ["check_depth", "entropy_by_block"]
+
+
+def check_depth(clip: ClipModel) -> None:
+    """Refuse a CLIP without a block whose entropy could be told: all but the last."""
+    if clip.n_blocks < 2:
+        raise ValueError(
+            "clip: it has one block, and there is no entropy of the last one; give a "
+            "CLIP of two blocks or more"
+        )
 
 
 def entropy_by_block(
@@ -57,9 +67,15 @@ def entropy_by_block(
     pandas.DataFrame
         One row a block (from 0): ``block``, ``entropy`` in nats, ``normalised``
         (divided by ln N), and with ``diagnostics`` ``gini`` and ``correlation``.
+
+    Raises
+    ------
+    ValueError
+        If there is no block but the last.
     """
     import pandas as pd
 
+    check_depth(models.clip)
     size = (image.shape[0], image.shape[1])
     plan = plan_windows(size, settings, models.clip.patch_size)
     resized = resize(image, plan.size)

@@ -46,6 +46,7 @@ def dual_path_features(
     tokens = clip.project(second_path[:, 1:])
     extras = {}
     if method.scoring == "surgery":
-        own = clip.project(clip.last_block(hidden.states[-1]))[:, 0]
+        entered = hidden.into(clip.n_blocks - 1)
+        own = clip.project(clip.last_block(entered))[:, 0]
         extras["class_token"] = F.normalize(own, dim=-1)
     return WindowFeatures(tokens.reshape(len(tokens), *hidden.grid, -1), extras)

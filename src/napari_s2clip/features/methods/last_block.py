@@ -26,7 +26,7 @@ def library_features(clip: ClipModel, hidden: HiddenStates) -> WindowFeatures:
     WindowFeatures
         On CLIP's grid.
     """
-    tokens = clip.project(clip.last_block(hidden.states[-1]))[:, 1:]
+    tokens = clip.project(clip.last_block(hidden.into(clip.n_blocks - 1)))[:, 1:]
     return WindowFeatures(tokens.reshape(len(tokens), *hidden.grid, -1))
 
 
