@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from napari_s2clip import Settings, dense
 from napari_s2clip.classification.scoring import feature_surgery
@@ -68,6 +69,49 @@ def test_a_model_of_open_clip_will_do(window):
     assert found.shape == (6, 8, 128)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_model_of_another_precision_is_refused_as_it_is(window, dtype):
+    model = build_clip().to(dtype).train()
+    message = rf"clip: it has weights of {dtype}; give a float32 model"
+    with pytest.raises(ValueError, match=message):
+        dense.window_features(model, window, "clip")
+    assert model.training
+    model = build_clip()
+    model.visual.conv1.to(dtype)
+    with pytest.raises(ValueError, match=message):
+        dense.entropy_of_blocks(model, window)
+
+
+def shallow(n_blocks):
+    """The demo's CLIP cut down to its first blocks."""
+    torch.manual_seed(0)
+    model = build_clip()
+    model.visual.transformer.resblocks = model.visual.transformer.resblocks[:n_blocks]
+    return model
+
+
+LOOK_BACK = {"s2clip", "sc-clip", "cliper"}
+
+
+@pytest.mark.parametrize(
+    ("name", "n_blocks"),
+    [(name, n) for name in METHODS for n in (1, 2) if n > 1 or name not in LOOK_BACK],
+)
+def test_few_blocks_are_enough(models, window, tokens, name, n_blocks):
+    text = np.random.default_rng(1).normal(size=(3, 128))
+    found = dense.window_scores(
+        shallow(n_blocks), window, text, name, tokens, **options(models, name)
+    )
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("name", sorted(LOOK_BACK))
+def test_methods_that_look_back_need_two_blocks(window, tokens, name):
+    message = f"method: {name} needs blocks before the last one, and this CLIP has one"
+    with pytest.raises(ValueError, match=message):
+        dense.window_features(shallow(1), window, name, tokens)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_scores_of_every_method(models, window, tokens, name):
     text = np.random.default_rng(1).normal(size=(4, 128))
@@ -96,13 +140,24 @@ def test_scores_of_every_method(models, window, tokens, name):
     [
         ({"window": np.zeros((48, 64), np.uint8)}, r"window is uint8 \(48, 64\)"),
         ({"window": np.zeros((48, 64, 3))}, "window is float64"),
-        ({"window": np.zeros((50, 64, 3), np.uint8)}, "multiples of the patch"),
+        ({"window": np.zeros((50, 64, 3), np.uint8)}, "window is 50 × 64 px; give si"),
+        ({"window": np.zeros((0, 64, 3), np.uint8)}, "multiples of the patch, 8 px"),
         ({"method": "fclip"}, "method: no method 'fclip'"),
         ({"vfm_tokens": None}, "vfm_tokens: s2clip needs"),
         ({"vfm_tokens": np.zeros((4, 4))}, r"vfm_tokens has the shape \(4, 4\)"),
+        ({"vfm_tokens": np.zeros((0, 8, 96))}, r"vfm_tokens has .*\(0, 8, 96\); give"),
+        ({"vfm_tokens": np.full((2, 2, 3), np.nan)}, "vfm_tokens: some are infinite "),
+        ({"vfm_tokens": "tokens"}, "vfm_tokens: str is no array of numbers"),
+        ({"vfm_tokens": [[[1.0], [2.0, 3.0]]]}, "vfm_tokens: list is no array of numb"),
         ({"method": "trident"}, "sam: trident needs a SamModel"),
         ({"settings": Settings(levels=(9,))}, "levels: block 9"),
         ({"clip": 3}, "clip: int is not a ClipModel"),
+        ({"clip": nn.Linear(2, 2)}, "clip: Linear is not .*; give an open_clip model"),
+        ({"clip": nn.Identity()}, "clip: Identity is not a ClipModel"),
+        (
+            {"clip": nn.ModuleDict({"visual": nn.Linear(2, 2)})},
+            "clip: its image tower Linear has no class_embedding",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(models, window, tokens, change, message):
@@ -115,6 +170,7 @@ def test_what_does_not_fit_is_refused(models, window, tokens, change, message):
     ("text", "classes", "message"),
     [
         (np.ones(128), None, "text has the shape"),
+        (["cat", "dog"], None, "text: list is no array of numbers"),
         (np.ones((2, 5)), None, "text has 5 channels"),
         (np.ones((2, 128)), 3, "classes: 3 is not between 1 and 2"),
         (np.ones((2, 128)), 0, "classes: 0"),
@@ -130,8 +186,13 @@ def plain_softmax(scores):
     return powers / powers.sum(-1, keepdims=True)
 
 
-@pytest.mark.parametrize("part", ["identity", "qk", "qq", "kk", "vv"])
-@pytest.mark.parametrize("sigma", [None, 1.5])
+@pytest.mark.parametrize(
+    ("part", "sigma"),
+    [
+        *((part, None) for part in ("identity", "qk", "qq", "kk", "vv")),
+        *((part, 1.5) for part in ("qq", "kk", "vv")),
+    ],
+)
 def test_attention_parts_on_arrays(part, sigma):
     q, k, v = np.random.default_rng(0).normal(size=(3, 2, 6, 4))
     found = dense.attention_weights(part, q, k, v, grid=(2, 3), sigma=sigma)
@@ -155,8 +216,8 @@ def test_bad_attention_is_refused():
     x = np.zeros((1, 6, 2))
     with pytest.raises(ValueError, match="part: no attention 'xx'"):
         dense.attention_weights("xx", x, x, x)
-    with pytest.raises(ValueError, match=r"grid: \(2, 2\) does not hold 6"):
-        dense.attention_weights("qq", x, x, x, grid=(2, 2), sigma=1)
+    with pytest.raises(ValueError, match="keys: str is no array of numbers"):
+        dense.attention_weights("qq", x, "x", x)
     with pytest.raises(ValueError, match="queries, keys and values"):
         dense.attention_weights("qq", x, x[:, :3], x)
 
@@ -172,6 +233,36 @@ def test_similarities_on_arrays():
         scores = 3 * (s - shift * s.mean())
         expected = plain_softmax(np.where(scores >= 0, scores, -np.inf))
         np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("sigma", [None, 1.0])
+@pytest.mark.parametrize(
+    "grid", [(2, 2), (6,), (1, 2, 3), (-2, -3), (0, 6), (2.0, 3.0), (1.5, 4), 6, "23"]
+)
+def test_a_grid_that_does_not_hold_the_patches_is_refused(grid, sigma):
+    x = np.zeros((1, 6, 2))
+    with pytest.raises(ValueError, match=r"grid: .* of 6 patches; give two positive"):
+        dense.attention_weights("qq", x, x, x, grid=grid, sigma=sigma)
+
+
+@pytest.mark.parametrize("sigma", [0, -1, float("nan"), float("inf"), "1"])
+def test_a_neighbourhood_without_extent_is_refused(sigma):
+    x = np.zeros((1, 6, 2))
+    with pytest.raises(ValueError, match=r"sigma: .* give a number more than 0, or No"):
+        dense.attention_weights("kk", x, x, x, grid=(2, 3), sigma=sigma)
+
+
+@pytest.mark.parametrize("part", ["identity", "qk"])
+def test_a_neighbourhood_is_refused_where_it_has_no_say(part):
+    x = np.zeros((1, 6, 2))
+    with pytest.raises(ValueError, match=f"sigma: {part} has no neighbourhood; leave"):
+        dense.attention_weights(part, x, x, x, grid=(2, 3), sigma=1)
+
+
+def test_a_neighbourhood_needs_the_grid():
+    x = np.zeros((1, 6, 2))
+    with pytest.raises(ValueError, match="grid: sigma needs the rows and columns"):
+        dense.attention_weights("kk", x, x, x, sigma=1)
 
 
 def test_entropy_on_arrays():
@@ -197,3 +288,22 @@ def test_entropy_of_blocks(models, window):
     assert found[3] == pytest.approx(expected, rel=1e-5)
     strict = dense.entropy_of_blocks(models.clip, window, "strict", normalised=True)
     assert ((strict >= 0) & (strict <= 1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((48, 64, 3)), r"window is float64 \(48, 64, 3\); give uint8"),
+        (np.zeros((64, 64), np.uint8), r"window is uint8 \(64, 64\); give uint8"),
+        (np.zeros((50, 64, 3), np.uint8), "window is 50 × 64 px; give sides"),
+    ],
+)
+def test_entropy_takes_the_same_windows(models, values, message):
+    with pytest.raises(ValueError, match=message):
+        dense.entropy_of_blocks(models.clip, values)
+
+
+def test_entropy_needs_a_block_before_the_last(window):
+    assert dense.entropy_of_blocks(shallow(2), window).shape == (1,)
+    with pytest.raises(ValueError, match="clip: it has one block"):
+        dense.entropy_of_blocks(shallow(1), window)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from ..features import attention, entropy, proxy
@@ -47,9 +49,10 @@ def attention_weights(
     scale : float, optional
         s, by default d_head^-½.
     grid : (int, int), optional
-        Rows and columns of the patches, h * w = N; for ``sigma``.
+        Rows and columns of the patches, h * w = N; needed with ``sigma``.
     sigma : float, optional
-        Standard deviation of the neighbourhood, in patches.
+        Standard deviation of the neighbourhood, in patches, more than 0; only for
+        ``"qq"``, ``"kk"`` and ``"vv"``.
 
     Returns
     -------
@@ -59,30 +62,62 @@ def attention_weights(
     Raises
     ------
     ValueError
-        If the part is unknown or shapes do not fit.
+        If the part is unknown, shapes do not fit, or the part takes no ``sigma``.
     """
-    q, k, v = (to_tensor(x) for x in (queries, keys, values))
+    q, k, v = (
+        to_tensor(x, name=name)
+        for name, x in (("queries", queries), ("keys", keys), ("values", values))
+    )
     if q.ndim != 3 or not q.shape == k.shape == v.shape:
         raise ValueError(
             f"queries, keys and values have the shapes {tuple(q.shape)}, "
             f"{tuple(k.shape)} and {tuple(v.shape)}; give (heads, N, d_head) each"
         )
     s = q.shape[2] ** -0.5 if scale is None else scale
+    vectors = {"qq": q, "kk": k, "vv": v}
+    if part not in vectors and part not in {"identity", "qk"}:
+        raise ValueError(
+            f"part: no attention {part!r}; choose one of identity, qk, "
+            f"{', '.join(vectors)}"
+        )
+    if grid is not None:
+        _check_grid(grid, q.shape[1])
     nearness = None
     if sigma is not None:
-        if grid is None or grid[0] * grid[1] != q.shape[1]:
-            raise ValueError(f"grid: {grid} does not hold {q.shape[1]} patches")
+        _check_sigma(sigma)
+        if part not in vectors:
+            raise ValueError(
+                f"sigma: {part} has no neighbourhood; leave sigma out, or choose one "
+                f"of {', '.join(vectors)}"
+            )
+        if grid is None:
+            raise ValueError("grid: sigma needs the rows and columns of the patches")
         nearness = attention.gaussian_neighbourhood(grid, sigma).to(q)
-    vectors = {"qq": q, "kk": k, "vv": v}
     if part in vectors:
         return to_array(attention.self_attention(vectors[part], s, nearness))
     if part == "qk":
         return to_array(attention.query_key_attention(q, k, s))
-    if part == "identity":
-        return to_array(torch.eye(q.shape[1], dtype=q.dtype).expand(len(q), -1, -1))
-    raise ValueError(
-        f"part: no attention {part!r}; choose one of identity, qk, {', '.join(vectors)}"
-    )
+    return to_array(torch.eye(q.shape[1], dtype=q.dtype).expand(len(q), -1, -1))
+
+
+def _check_grid(grid: object, count: int) -> None:
+    sides = grid if isinstance(grid, (tuple, list)) else ()
+    whole = [n for n in sides if isinstance(n, (int, np.integer)) and n > 0]
+    if not len(sides) == len(whole) == 2 or math.prod(map(int, whole)) != count:
+        raise ValueError(
+            f"grid: {grid!r} is not rows and columns of {count} patches; give two "
+            f"positive whole numbers whose product is {count}"
+        )
+
+
+def _check_sigma(sigma: object) -> None:
+    # NaN is not more than 0 either.
+    number = isinstance(sigma, (int, float, np.integer, np.floating))
+    if not number or not 0 < float(sigma) < math.inf:  # type: ignore[arg-type]
+        raise ValueError(
+            f"sigma: {sigma!r} is not a length in patches; give a number more than 0, "
+            "or None for no neighbourhood"
+        )
 
 
 def similarity_attention(tokens: ArrayLike, gamma: float = 3.0) -> Floats:

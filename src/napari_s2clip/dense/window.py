@@ -11,18 +11,20 @@ import torch.nn.functional as F
 from ..classification import window_scores as _window_scores
 from ..completion import check_settings, complete_settings
 from ..features import entropy
+from ..features.diagnostics import check_depth
 from ..features.methods import WindowFeatures, dense_features, find_method
 from ..features.methods.trident import trident_features
 from ..features.windows import WindowPlan
-from ..models.clip import ClipModel
 from ..models.specs import SPECS
 from ..settings import Settings
 from .arrays import Floats, to_array, to_tensor
+from .inputs import to_clip, to_grid_tokens, to_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ..features.entropy import EntropyMode
+    from ..models.clip import ClipModel
     from ..models.sam import SamModel
 
 __all__ = ["entropy_of_blocks", "window_features", "window_scores"]
@@ -42,8 +44,8 @@ def window_features(
     Parameters
     ----------
     clip : ClipModel or open_clip model
-        A plain ViT. An open_clip model's pixels are normalised as it says itself, by
-        default as OpenAI's.
+        A plain ViT. An open_clip model is of float32, and its pixels are normalised as
+        it says itself, by default as OpenAI's.
     window : ndarray of uint8, (H, W, 3)
         RGB; H and W are multiples of the patch.
     method : str, optional
@@ -108,7 +110,7 @@ def window_scores(
         If something does not fit.
     """
     model, chosen = _prepare(clip, method, settings)
-    vectors = to_tensor(text, model.device).float()
+    vectors = to_tensor(text, model.device, "text").float()
     if vectors.ndim != 2 or not len(vectors):
         raise ValueError(f"text has the shape {tuple(vectors.shape)}; give (Q, d)")
     count = len(vectors) if classes is None else classes
@@ -137,8 +139,7 @@ def _prepare(
     clip: ClipModel | Any, method: str | None, settings: Settings | None
 ) -> tuple[ClipModel, Settings]:
     """CLIP as the methods take it, and complete settings."""
-    if not isinstance(clip, ClipModel):
-        clip = _wrap(clip)
+    clip = to_clip(clip)
     values = (settings or Settings()).model_dump()
     if method is not None:
         find_method(method)
@@ -148,21 +149,6 @@ def _prepare(
     return clip, chosen
 
 
-def _wrap(model: Any) -> ClipModel:
-    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, tokenize
-
-    try:
-        device = next(model.parameters()).device
-    except (AttributeError, StopIteration):
-        raise ValueError(
-            f"clip: {type(model).__name__} is not a ClipModel or a model of open_clip"
-        ) from None
-    visual = getattr(model, "visual", None)
-    mean = getattr(visual, "image_mean", None) or OPENAI_DATASET_MEAN
-    std = getattr(visual, "image_std", None) or OPENAI_DATASET_STD
-    return ClipModel(model, tokenize, device, mean, std)
-
-
 def _encode(
     clip: ClipModel,
     window: NDArray[np.uint8],
@@ -170,20 +156,11 @@ def _encode(
     settings: Settings,
     sam: SamModel | None,
 ) -> WindowFeatures:
-    pixels = np.asarray(window)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise ValueError(
-            f"window is {pixels.dtype} {pixels.shape}; give uint8 RGB (H, W, 3)"
-        )
+    pixels = to_pixels(window, clip.patch_size)
     method = find_method(settings.method)
     tokens = None
     if vfm_tokens is not None:
-        tokens = to_tensor(vfm_tokens, clip.device).float()
-        if tokens.ndim != 3:
-            raise ValueError(
-                f"vfm_tokens has the shape {tuple(tokens.shape)}; give (h, w, d)"
-            )
-        tokens = tokens[None]
+        tokens = to_grid_tokens(vfm_tokens, clip.device)[None]
     elif method.proxy and settings.proxy:
         raise ValueError(
             f"vfm_tokens: {method.name} needs the tokens of a vision model; give them, "
@@ -223,9 +200,15 @@ def entropy_of_blocks(
     mode : {"fixed", "strict"}
     normalised : bool
         Divide by ln N.
+
+    Raises
+    ------
+    ValueError
+        If the window does not fit, or there is no block but the last.
     """
-    model, _ = _prepare(clip, None, None)
-    hidden = model.hidden_states(np.asarray(window)[None])
+    model = to_clip(clip)
+    check_depth(model)
+    hidden = model.hidden_states(to_pixels(window, model.patch_size)[None])
     found = [
         entropy.spatial_entropy(state[:, 1:], mode, normalised=normalised)[0]
         for state in hidden.states
