@@ -353,3 +353,11 @@ def test_windows_at_once_are_as_many_as_the_finest_grid_allows(image):
     other.encode(image, settings=loose(refine=False))
     # 4096 tokens at once.
     assert max(seen) == 4
+
+
+def test_features_print_as_one_line(model, image):
+    features = model.encode(image, settings=Settings(method="naclip", refine=False))
+    assert repr(features) == (
+        f"ImageFeatures(120 × 150 px, windows={len(features.dense)}, method='naclip', "
+        "model='Demo CLIP')"
+    )

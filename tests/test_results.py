@@ -66,3 +66,9 @@ def test_results_are_compared_by_identity():
 def test_results_cannot_be_exchanged():
     with pytest.raises(AttributeError):
         segmentation([[0]], []).coarse = None
+
+
+def test_it_prints_as_one_line(make_result):
+    assert repr(make_result()) == (
+        "Segmentation(8 × 12 px, classes=2, regions=2, model='fake')"
+    )

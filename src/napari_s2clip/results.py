@@ -71,6 +71,13 @@ class Segmentation:
     provenance: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        height, width = self.coarse.shape
+        return (
+            f"Segmentation({height} × {width} px, classes={len(self.classes)}, "
+            f"regions={len(self.region_table)}, model={self.provenance.get('model')!r})"
+        )
+
     @property
     def region_classes(self) -> NDArray[np.uint16]:
         """Shape (H, W): the class of each pixel's region, 0 outside all regions."""

@@ -5,7 +5,12 @@ import torch
 from torch import nn
 
 from napari_s2clip.demo.architectures import CLIP_CONFIG, build_clip
-from napari_s2clip.models.clip import BlockParts, ClipModel, normalise_pixels
+from napari_s2clip.models.clip import (
+    BlockParts,
+    ClipModel,
+    HiddenStates,
+    normalise_pixels,
+)
 from napari_s2clip.models.positions import resample_positions
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -117,3 +122,9 @@ def test_text_vectors_equal_the_library(clip):
             open_clip.SimpleTokenizer(context_length=24)(texts)
         )
     assert torch.allclose(clip.encode_text(texts), theirs, atol=2e-5)
+
+
+def test_hidden_states_print_as_one_line():
+    token = torch.zeros(2, 7, 3)
+    hidden = HiddenStates(token, [token] * 5, (2, 3))
+    assert repr(hidden) == "HiddenStates(5 of (2, 7, 3), grid=(2, 3))"

@@ -66,6 +66,14 @@ class ImageFeatures:
     extras: dict[str, Tensor] = field(default_factory=dict)
     sam: SamEmbedding | None = None
 
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        model = self.model.get("clip", {}).get("title", "unknown model")
+        return (
+            f"ImageFeatures({height} × {width} px, windows={len(self.dense)}, "
+            f"method={self.settings.method!r}, model={model!r})"
+        )
+
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the image, in pixels."""

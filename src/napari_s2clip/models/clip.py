@@ -60,6 +60,10 @@ class HiddenStates:
     states: list[Tensor]
     grid: tuple[int, int]
 
+    def __repr__(self) -> str:
+        shape = tuple(self.embedded.shape)
+        return f"HiddenStates({len(self.states)} of {shape}, grid={tuple(self.grid)})"
+
     def into(self, block: int) -> Tensor:
         """What enters a block (from 0)."""
         return self.states[block - 1] if block else self.embedded
