@@ -246,6 +246,12 @@ def test_empty_images_are_refused(sam):
         sam.encode(np.zeros((0, 4, 3), np.uint8))
 
 
+def test_an_embedding_prints_its_sizes_alone(sam, image):
+    text = repr(sam.encode(image))
+    assert text.startswith("SamEmbedding(image_size=(")
+    assert "tensor" not in text
+
+
 def test_computes_in_float32(image):
     torch.manual_seed(0)
     half = SamModel(build_sam().half(), torch.device("cpu"))

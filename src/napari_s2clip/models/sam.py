@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ class SamEmbedding:
         Height and width after resizing its long side to the model's, before padding.
     """
 
-    features: Tensor
+    features: Tensor = field(repr=False)
     image_size: tuple[int, int]
     input_size: tuple[int, int]
 
