@@ -33,6 +33,22 @@ def test_a_missing_file_is_named_with_its_source_and_a_remedy(store, name):
     assert str(store / part.folder) in message
     assert "--weights clip=PATH" in message
     assert "\n" not in message
+    assert not message.endswith(".")
+
+
+def test_one_file_is_asked_for_where_a_sam_is_fusion_model_too(store, tmp_path):
+    spec = SPECS["vit-b-16"].with_vfm("sam-b-16")
+    own = tmp_path / "own.safetensors"
+    own.write_bytes(b"x")
+    with pytest.raises(WeightsNotFound, match=r"SAM ViT-B is not .* --weights sam=P"):
+        locate_all(spec, {"clip": own})
+    # The file that one of them has been given is no help to the other one.
+    with pytest.raises(WeightsNotFound, match="--weights sam=PATH"):
+        locate_all(spec, {"clip": own, "vfm": own})
+    with pytest.raises(WeightsNotFound, match=r"weights\['sam'\]: there is no file"):
+        locate_all(spec, {"clip": own, "sam": tmp_path / "none.pth"})
+    found = locate_all(spec, {"clip": own, "sam": own})
+    assert found["vfm"] == found["sam"] == own
 
 
 def test_files_in_the_store_are_found(store):
@@ -49,7 +65,7 @@ def test_a_given_file_comes_first(store, tmp_path):
     own = tmp_path / "own.pth"
     own.write_bytes(b"x")
     assert locate(SPECS["vit-b-16"].sam, own) == own
-    with pytest.raises(WeightsNotFound, match="there is no file"):
+    with pytest.raises(WeightsNotFound, match=r"no file .*none\.pth; give the path"):
         locate(SPECS["vit-b-16"].sam, tmp_path / "none.pth")
 
 

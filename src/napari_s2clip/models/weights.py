@@ -44,7 +44,9 @@ def locate(part: Part, given: Path | str | None = None) -> Path:
     if given is not None:
         path = Path(given).expanduser()
         if not path.is_file():
-            raise WeightsNotFound(f"weights[{part.role!r}]: there is no file {path}.")
+            raise WeightsNotFound(
+                f"weights[{part.role!r}]: there is no file {path}; give the path of one"
+            )
         return path
     folder = _BUILT_IN if part.built_in else cache_folder() / part.folder
     path = folder / part.filename
@@ -53,12 +55,12 @@ def locate(part: Part, given: Path | str | None = None) -> Path:
     if part.built_in:
         raise WeightsNotFound(
             f"The built-in {part.title} is missing from this installation ({path}); "
-            "reinstall napari-s2clip."
+            "reinstall napari-s2clip"
         )
     raise WeightsNotFound(
         f"{part.title} is not on this computer: put {part.filename} from {part.source} "
         f"into {folder}, or point to a copy with weights={{{part.role!r}: PATH}} "
-        f"(command line: --weights {part.role}=PATH)."
+        f"(command line: --weights {part.role}=PATH)"
     )
 
 
@@ -78,7 +80,8 @@ def locate_all(
 ) -> dict[PartName, Path]:
     """Paths of all parts, before anything is loaded.
 
-    A SAM that is fusion model too follows a file given for ``"sam"``.
+    A SAM that is fusion model too follows the file of ``"sam"``, unless it is given
+    another.
 
     Raises
     ------
@@ -92,9 +95,13 @@ def locate_all(
     for role in given:
         if role not in roles:
             raise ValueError(f"weights: no part {role!r}; the parts are {roles}")
-    if "sam" in given and spec.vfm.same_model(spec.sam):
-        given.setdefault("vfm", given["sam"])
-    return {part.role: locate(part, given.get(part.role)) for part in spec.parts}
+    found: dict[PartName, Path] = {}
+    for part in spec.parts:
+        follows = part.role not in given and part.same_model(spec.sam)
+        # What is missing is named "sam" then: one file serves both.
+        source = spec.sam if follows else part
+        found[part.role] = locate(source, given.get(source.role))
+    return found
 
 
 def sha256(path: Path) -> str:
