@@ -672,9 +672,12 @@ def test_a_folder_is_encoded_once(run, photo, cache, monkeypatch):
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("stride=65", "stride (65 px) is larger than window (64 px); choose 1 to 64"),
-        ("levels=3,5", "levels: block 5 is not between 0 and 4"),
-        ("mid_layer=9", "mid_layer: block 9 is not between 0 and 4"),
+        (
+            "stride=65",
+            "--set: stride (65 px) is larger than window (64 px); choose 1 to 64",
+        ),
+        ("levels=3,5", "--set levels: block 5 is not between 0 and 4"),
+        ("mid_layer=9", "--set mid_layer: block 9 is not between 0 and 4"),
     ],
 )
 def test_settings_that_the_model_cannot_follow_are_said_once(
@@ -689,7 +692,7 @@ def test_settings_that_the_model_cannot_follow_are_said_once(
         ]
     )
     captured = capsys.readouterr()
-    assert code == 1
+    assert code == 2
     (line,) = captured.err.splitlines()
     assert sentence in line
     assert captured.out == ""

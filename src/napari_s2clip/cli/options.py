@@ -11,10 +11,12 @@ from .console import UsageError
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
+    from ..pipeline import S2CLIP
     from ..settings import Settings
 
 __all__ = [
     "check_model",
+    "check_settings",
     "read_classes",
     "read_settings",
     "read_weights",
@@ -105,6 +107,17 @@ def check_model(name: str, vfm: str | None) -> None:
             spec.with_vfm(vfm)
     except ValueError as error:
         raise UsageError(f"--{error}") from error
+
+
+def check_settings(model: S2CLIP, settings: Settings) -> None:
+    """Refuse settings that these models cannot follow."""
+    try:
+        model.complete(settings)
+    except ValueError as error:
+        field = str(error).partition(":")[0]
+        # What is wrong with two of them together names neither first.
+        separator = " " if field in type(settings).model_fields else ": "
+        raise UsageError(f"--set{separator}{error}") from error
 
 
 def refuse_collisions(images: Sequence[Path], out: Path) -> None:

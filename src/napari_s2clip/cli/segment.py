@@ -15,6 +15,7 @@ from ..models.specs import SPECS, VFMS, Precision
 from .console import EXPECTED, PROGRAM, ProgressBar, complain, say, sentence
 from .options import (
     check_model,
+    check_settings,
     read_classes,
     read_settings,
     read_weights,
@@ -148,7 +149,7 @@ def run(options: argparse.Namespace) -> int:
             weights=weights,
             progress=bar,
         )
-        model.complete(settings)  # what is wrong with them is said once
+        check_settings(model, settings)  # what is wrong with them is said once
         summary: dict[str, Any] = {
             "software": f"{PROGRAM} {__version__}",
             "model": options.model,
