@@ -1,5 +1,8 @@
 """The public functions on arrays."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -80,6 +83,21 @@ def test_a_model_of_another_precision_is_refused_as_it_is(window, dtype):
     model.visual.conv1.to(dtype)
     with pytest.raises(ValueError, match=message):
         dense.entropy_of_blocks(model, window)
+
+
+def test_the_documentation_says_how_to_get_the_tokens():
+    page = Path(__file__).parents[1] / "docs" / "methods.md"
+    blocks = re.findall(
+        r"^```python\n(.*?)^```",
+        page.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    (block,) = (block for block in blocks if 'S2CLIP.load("demo")' in block)
+    names = {}
+    exec(block, names)
+    for name in ("features", "trident"):
+        assert names[name].shape[-1] == 128
+        assert np.isfinite(names[name]).all()
 
 
 def shallow(n_blocks):
