@@ -1,7 +1,7 @@
 """``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them.
 
-``--only`` takes some of the groups: ``small`` (demo models, seconds), ``encoding``
-(real sizes with random weights, minutes) and ``memory``.
+``--only`` takes some of the groups: ``small`` and ``refining`` (demo models, seconds),
+``encoding`` and ``sam`` (real sizes with random weights, minutes) and ``memory``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import torch
 
 from .encoding import encoding_pairs, peak_memory
 from .pairs import compare
+from .refining import encoder_memory, refining_pairs, sam_pairs
 from .work import pairs
 
-GROUPS = ("small", "encoding", "memory")
+GROUPS = ("small", "refining", "sam", "encoding", "memory")
 
 
 def main() -> None:
@@ -40,6 +41,10 @@ def main() -> None:
     found = []
     if "small" in options.only:
         found.append((pairs(), options.rounds))
+    if "refining" in options.only:
+        found.append((refining_pairs(), options.rounds))
+    if "sam" in options.only:
+        found.append((sam_pairs(), min(options.rounds, 3)))
     if "encoding" in options.only:
         found.append((encoding_pairs(), min(options.rounds, 3)))
     for pair, rounds in ((p, rounds) for group, rounds in found for p in group):
@@ -48,6 +53,13 @@ def main() -> None:
         print(
             f"{timing.name}: {timing.ours_ms:.1f} ms, {timing.ratio:.2f} times as fast "
             f"as {timing.other_name} ({timing.other_ms:.1f} ms)",
+            flush=True,
+        )
+    encoders = encoder_memory() if "sam" in options.only else []
+    for encoder in encoders:
+        print(
+            f"SAM ViT-B image encoder, {encoder['encoder']}: "
+            f"{encoder['above_mb']:.0f} MB above the loaded one",
             flush=True,
         )
     memory = peak_memory() if "memory" in options.only else []
@@ -59,7 +71,12 @@ def main() -> None:
             flush=True,
         )
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    result = {"machine": machine, "timings": timings, "memory": memory}
+    result = {
+        "machine": machine,
+        "timings": timings,
+        "memory": memory,
+        "sam_memory": encoders,
+    }
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 

@@ -84,9 +84,7 @@ def test_the_image_is_not_encoded_again(model, scene, monkeypatch):
 
 
 def test_features_without_sam_get_it_on_the_first_click(model, scene):
-    features = model.encode(
-        scene.image, settings=model.complete().replace(refine=False)
-    )
+    features = model.encode(scene.image, settings=Settings(refine=False))
     assert features.sam is None
     _, click, _ = target(scene)
     model.refine_prompt(features, points=[click])

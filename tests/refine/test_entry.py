@@ -64,9 +64,7 @@ def test_without_regions_the_map_is_a_copy(sam, maps):
 def test_each_option_reaches_its_step(sam, maps):
     image, labels, p = maps
     count = {
-        key: len(
-            refine_map(image, labels, p, sam, **{"min_area": 20, **option}).regions
-        )
+        key: len(refine_map(image, labels, p, sam, **option).regions)
         for key, option in {
             "all": {"min_area": 20},
             "large": {"min_area": 200},

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from ..results import Segmentation
     from .scenes import Scene
 
-__all__ = ["ORACLE_GRID", "Evaluation", "SceneResult", "evaluate", "scene_classes"]
+__all__ = [
+    "ORACLE_GRID",
+    "Evaluation",
+    "SceneResult",
+    "evaluate",
+    "scene_classes",
+    "scene_iou",
+]
 
 DISTRACTORS = 3
 ORACLE_GRID = 21
@@ -109,6 +116,13 @@ def scene_classes(scene: Scene, rng: np.random.Generator) -> ClassSet:
     absent = [name for name in VOCABULARY if name not in scene.names]
     extra = rng.choice(absent, DISTRACTORS, replace=False)
     return ClassSet([*scene.present(), *(str(name) for name in extra)])
+
+
+def scene_iou(
+    scene: Scene, prediction: NDArray[np.uint16], classes: ClassSet
+) -> dict[str, float]:
+    """IoU of each class that is present, by name."""
+    return _iou(prediction, _truth(scene, classes), classes, scene.present())
 
 
 def _truth(scene: Scene, classes: ClassSet) -> NDArray[np.uint16]:

@@ -7,6 +7,8 @@ pixels in a row, of all regions at once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,45 +60,63 @@ def find_regions(
         If the shapes do not fit, a map is empty, a probability is outside 0 to 1 or
         NaN, or a label has no probability.
     """
-    check_maps(labels, probabilities)
-    best = probabilities.max(0)
-    valid = np.concatenate([[False], probabilities.max((1, 2)) >= threshold])
+    best = check_maps(labels, probabilities)
     rest = None
     if background:
         # Rounding may leave a little less than nothing.
         rest = np.maximum(0, 1 - probabilities.sum(0))
         best = np.maximum(best, rest)
-        valid[0] = rest.max() >= threshold
     values = labels.astype(np.int32)
-    values[~(valid[labels] & (best >= threshold))] = -1
+    values[best < threshold] = -1
+    if not background:
+        values[labels == 0] = -1
+    maps = _Maps(probabilities, rest)
     runs = Runs.of(values)
-    if connected:
-        components = _components(values, runs)
-    else:
-        components = runs.values.astype(np.int64) + 1
-    return _describe(runs, components, _own(values, probabilities, rest), min_area)
+    components = _components(values, runs, maps, threshold, connected=connected)
+    return _describe(values, runs, components, maps, min_area)
 
 
-def _own(
+@dataclass(frozen=True)
+class _Maps:
+    """Probabilities (C, h, w) of the values from 1, and of 0 if it is wanted."""
+
+    classes: NDArray[np.float32]
+    rest: NDArray[np.float32] | None
+
+    def of(self, value: int) -> NDArray[np.float32]:
+        if value:
+            return self.classes[value - 1]
+        assert self.rest is not None
+        return self.rest
+
+    def own(self, values: NDArray[np.int32]) -> NDArray[np.float32]:
+        """The probability of each pixel's own class, in reading order."""
+        plane = np.maximum(values.ravel() - 1, 0).astype(np.intp)
+        at = plane * values.size + np.arange(values.size)
+        own: NDArray[np.float32] = self.classes.ravel().take(at)
+        if self.rest is not None:
+            is_rest = values.ravel() == 0
+            own[is_rest] = self.rest.ravel()[is_rest]
+        return own
+
+
+def _components(
     values: NDArray[np.int32],
-    probabilities: NDArray[np.float32],
-    rest: NDArray[np.float32] | None,
-) -> NDArray[np.float32]:
-    """The probability of each pixel's own class, in reading order."""
-    plane = np.maximum(values.ravel() - 1, 0).astype(np.intp)
-    own = probabilities.ravel().take(plane * values.size + np.arange(values.size))
-    if rest is not None:
-        is_rest = values.ravel() == 0
-        own[is_rest] = rest.ravel()[is_rest]
-    return own
-
-
-def _components(values: NDArray[np.int32], runs: Runs) -> NDArray[np.int64]:
-    """The component of each run, from 1, 0 where the value is negative."""
+    runs: Runs,
+    maps: _Maps,
+    threshold: float,
+    *,
+    connected: bool,
+) -> NDArray[np.int64]:
+    """The component of each run, from 1, 0 where no region can be."""
     found = np.zeros(len(runs), np.int64)
     count = 0
     for value, some in runs.by_value():
-        if value < 0:
+        if value < 0 or maps.of(value).max() < threshold:
+            continue
+        if not connected:
+            count += 1
+            found[some] = count
             continue
         top, bottom = runs.rows[some[0]], runs.rows[some[-1]] + 1
         left, right = runs.first[some].min(), runs.last[some].max() + 1
@@ -110,9 +130,10 @@ def _components(values: NDArray[np.int32], runs: Runs) -> NDArray[np.int64]:
 
 
 def _describe(
+    values: NDArray[np.int32],
     runs: Runs,
     components: NDArray[np.int64],
-    own: NDArray[np.float32],
+    maps: _Maps,
     min_area: int,
 ) -> Regions:
     """What `Regions` holds, for components of at least ``min_area`` pixels."""
@@ -122,11 +143,14 @@ def _describe(
     first_run[components[::-1]] = np.arange(len(runs))[::-1]
     kept = np.flatnonzero(areas >= min_area)
     kept = kept[kept > 0]
+    if not len(kept):
+        return Regions.none(runs.shape)
     kept = kept[np.lexsort((first_run[kept], runs.values[first_run[kept]]))]
     number = np.zeros(len(areas), np.int64)
     number[kept] = np.arange(1, len(kept) + 1)
     regions, n = number[components], len(kept)
     ids = np.repeat(regions, runs.lengths)
+    own = maps.own(values)
     # One after the other in reading order, as the reference adds them.
     sums = np.bincount(ids, own, n + 1)[1:]
     left, right = runs.extremes(regions, n)

@@ -45,6 +45,18 @@ class Regions:
     def __len__(self) -> int:
         return len(self.classes)
 
+    @classmethod
+    def none(cls, shape: tuple[int, int]) -> Regions:
+        """A map without any region."""
+        return cls(
+            labels=np.zeros(shape, np.int32),
+            classes=np.zeros(0, np.int64),
+            areas=np.zeros(0, np.int64),
+            scores=np.zeros(0, np.float64),
+            boxes=np.zeros((0, 4), np.int64),
+            points=np.zeros((0, 2), np.int64),
+        )
+
 
 def half_resolution(
     labels: NDArray[_Label], probabilities: NDArray[np.float32], factor: int = 2
@@ -99,8 +111,15 @@ def _check_shapes(labels: NDArray[Any], probabilities: NDArray[Any]) -> None:
         raise ValueError(f"labels are {labels.dtype}; give integers")
 
 
-def check_maps(labels: NDArray[np.integer], probabilities: NDArray[np.float32]) -> None:
+def check_maps(
+    labels: NDArray[np.integer], probabilities: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """Refuse maps that are none of probabilities, or do not fit together.
+
+    Returns
+    -------
+    ndarray of float32, (h, w)
+        The largest probability of each pixel, which the check needs anyway.
 
     Raises
     ------
@@ -108,7 +127,8 @@ def check_maps(labels: NDArray[np.integer], probabilities: NDArray[np.float32]) 
         Names what is wrong and what is expected.
     """
     _check_shapes(labels, probabilities)
-    least, most = float(probabilities.min()), float(probabilities.max())
+    best: NDArray[np.float32] = probabilities.max(0)
+    least, most = float(probabilities.min()), float(best.max())
     # NaN is neither; rounding may leave a little more than 1.
     if not (least >= 0 and most <= 1 + 1e-3):
         raise ValueError(
@@ -120,6 +140,7 @@ def check_maps(labels: NDArray[np.integer], probabilities: NDArray[np.float32]) 
             f"labels go from {labels.min()} to {labels.max()}, but there are "
             f"probabilities for 1 to {len(probabilities)} only"
         )
+    return best
 
 
 def full_resolution_regions(

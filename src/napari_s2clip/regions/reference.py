@@ -41,7 +41,7 @@ def find_regions_reference(
         maps = np.concatenate([rest[None], probabilities])
     values = np.arange(len(maps)) + (0 if background else 1)
     one_hot = labels == values[:, None, None]  # S
-    one_hot &= maps.max(0) >= threshold
+    one_hot &= maps.max(0) >= threshold  # uncertain pixels
     ids = np.zeros(labels.shape, np.int32)
     classes, areas, scores, boxes, points = [], [], [], [], []
     for value, own_mask, own in zip(values, one_hot, maps, strict=True):
