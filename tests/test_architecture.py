@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_triton",
             "classes",
             "image",
+            "method_settings",
             "methods",
             "progress",
             "results",

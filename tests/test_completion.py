@@ -40,10 +40,6 @@ def test_a_stride_that_is_not_given_fits_the_window():
     [
         ({"levels": (5,)}, "levels: block 5 is not between 0 and 4"),
         ({"mid_layer": 5}, "mid_layer: block 5 is not between 0 and 4"),
-        (
-            {"method": "gem", "feed_forward": True},
-            "feed_forward: the method gem has no",
-        ),
     ],
 )
 def test_what_this_clip_cannot_do_is_refused(clip, values, message):

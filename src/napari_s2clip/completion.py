@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .features.levels import choose_levels, choose_mid_layer
+from .method_settings import refuse_foreign
 from .methods import find_method
 
 if TYPE_CHECKING:
@@ -23,13 +24,16 @@ _LOOK_BACK: Final = frozenset({"s2clip", "sc-clip", "cliper"})
 def complete_settings(spec: ModelSpec, settings: Settings) -> Settings:
     """Settings without None where the model or the method has a recommendation.
 
-    A stride that is not given is never longer than the window.
+    What does not act on the method stays open. A stride that is not given is never
+    longer than the window.
 
     Raises
     ------
     ValueError
-        If the given stride is longer than the window.
+        If a setting does not act on the method, or the given stride is longer than
+        the window.
     """
+    refuse_foreign(settings, spec)
     complete = spec.complete(settings)
     assert complete.stride is not None
     assert complete.window is not None
@@ -55,7 +59,7 @@ def check_settings(settings: Settings, clip: ClipModel) -> None:
     ValueError
         Naming the field and its range.
     """
-    method = find_method(settings.method).adapted(settings)
+    method = find_method(settings.method)
     if clip.n_blocks < 2 and method.family in _LOOK_BACK:
         raise ValueError(
             f"method: {method.name} needs blocks before the last one, and this CLIP "

@@ -82,13 +82,7 @@ class Method:
         return f"{self.title}: {self.source}"
 
     def adapted(self, settings: Settings) -> Method:
-        """The method with the attention and the switches that the settings give.
-
-        Raises
-        ------
-        ValueError
-            If the method has no such part.
-        """
+        """The method with the attention and the switches that the settings give."""
         changes: dict[str, object] = {}
         if settings.attention is not None:
             changes["attention"] = settings.attention
@@ -98,25 +92,12 @@ class Method:
             changes["residual"] = settings.residual
         if settings.feed_forward is not None:
             changes["feed_forward"] = settings.feed_forward
-        for name in changes:
-            if name in _REFUSED.get(self.family, ()):
-                raise ValueError(
-                    f"{name}: the method {self.name} has no such choice; leave it out, "
-                    "or choose another method"
-                )
         if "attention" in changes:
             changes["parts"] = changes.pop("attention")
         # With parts of its own the block is no longer the library's.
         if changes and self.family == "library":
             changes["family"] = "last block"
         return replace(self, **changes)  # type: ignore[arg-type]
-
-
-_REFUSED: Final[dict[Family, tuple[str, ...]]] = {
-    "dual path": ("feed_forward",),
-    "cliper": ("attention", "neighbourhood", "residual", "feed_forward"),
-}
-"""What the families cannot change."""
 
 
 METHODS: Final[dict[str, Method]] = {

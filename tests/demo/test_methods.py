@@ -4,6 +4,7 @@ from napari_s2clip.demo.methods import (
     deviation_rows,
     difference_rows,
     score_rows,
+    setting_rows,
 )
 from napari_s2clip.features.methods import METHODS
 
@@ -33,4 +34,5 @@ def test_the_documentation_has_the_table_of_the_code():
     page = Path(__file__).parents[2] / "docs" / "methods.md"
     text = page.read_text(encoding="utf-8")
     assert "\n".join(difference_rows()) in text
+    assert "\n".join(setting_rows()) in text
     assert "\n".join(deviation_rows()) in text

@@ -473,20 +473,6 @@ def test_overrides_change_a_method(models, windows, vfm_tokens, name, override):
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "field"),
-    [
-        ("gem", {"feed_forward": True}, "feed_forward"),
-        ("cliper", {"attention": ("qq",)}, "attention"),
-        ("cliper", {"residual": False}, "residual"),
-    ],
-)
-def test_what_a_method_does_not_have_is_refused(name, values, field):
-    settings = Settings(method=name, **values)
-    with pytest.raises(ValueError, match=f"{field}: the method {name} has no such"):
-        METHODS[name].adapted(settings)
-
-
-@pytest.mark.parametrize(
     ("blocks", "expected"),
     [(12, [5, 6, 7, 8]), (24, [*range(10, 18)]), (6, [2, 3]), (2, [0]), (1, [0])],
 )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .._opencv import cv2
 from ..classes import ClassSet
+from ..method_settings import for_method
 from ..settings import Settings
 from .vocabulary import UNSEEN_OBJECTS, VOCABULARY
 
@@ -227,7 +228,7 @@ def evaluate(
     SceneResult
     """
     settings = settings or Settings()
-    vanilla = settings.model_copy(update={"method": "clip", "refine": False})
+    vanilla = for_method(settings, "clip").model_copy(update={"refine": False})
     for index, scene in enumerate(scenes):
         classes = scene_classes(scene, np.random.default_rng((seed, index)))
         present = scene.present()

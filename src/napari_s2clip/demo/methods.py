@@ -1,7 +1,8 @@
 """``python -m napari_s2clip.demo.methods``: every method on the same held-out scenes.
 
-Prints the three tables of ``docs/methods.md``: what the methods are, where the authors'
-codes deviate, and the mean IoU of their coarse maps, with no refinement.
+Prints the four tables of ``docs/methods.md``: what the methods are, which settings act
+on which of them, where the authors' codes deviate, and the mean IoU of their coarse
+maps, with no refinement.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import argparse
 
 from ..features.methods import METHODS, Method
+from ..method_settings import SHARED
 from ..settings import Settings
 from .evaluate import Evaluation, evaluate
 from .scenes import scenes
 
-__all__ = ["deviation_rows", "difference_rows", "score_rows"]
+__all__ = ["deviation_rows", "difference_rows", "score_rows", "setting_rows"]
 
 
 def difference_rows() -> list[str]:
@@ -47,6 +49,19 @@ def difference_rows() -> list[str]:
             f"{m.blocks} | {aggregation(m)} | {m.scoring} | {m.logit_scale:g} |"
             for m in METHODS.values()
         ),
+    ]
+
+
+def setting_rows() -> list[str]:
+    """Markdown rows: which settings act on which methods."""
+
+    def code(names: tuple[str, ...]) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    return [
+        "| Setting | Acts on |",
+        "| --- | --- |",
+        *(f"| {code(names)} | {code(methods)} |" for names, methods in SHARED),
     ]
 
 
@@ -90,6 +105,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = [
         *difference_rows(),
+        "",
+        *setting_rows(),
         "",
         *deviation_rows(),
         "",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
+from ..method_settings import takes
 from .parts import DINO_B8, SAM_B, VFMS, Part, PartName, Precision, clip_part
 
 if TYPE_CHECKING:
@@ -51,11 +52,15 @@ class ModelSpec:
     precision: Precision = "auto"
 
     def complete(self, settings: Settings) -> Settings:
-        """Fill the settings that are left to the model (None) with its own."""
+        """Fill the settings that are left to the model (None) with its own.
+
+        What does not act on the method stays open.
+        """
         missing = {
             field.name: getattr(self, field.name)
             for field in fields(self)
             if getattr(settings, field.name, ...) is None
+            and takes(settings, field.name)
         }
         return settings.model_copy(update=missing)
 

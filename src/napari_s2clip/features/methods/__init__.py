@@ -51,11 +51,6 @@ def dense_features(
     WindowFeatures
         Not normalised; on the vision model's grid if its tokens were used. Those of
         Trident are before LN_post, because windows are spliced first.
-
-    Raises
-    ------
-    ValueError
-        If the method has no such part as the settings ask for.
     """
     method = find_method(settings.method).adapted(settings)
     if method.family == "library":
