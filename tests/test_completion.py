@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_s2clip import Settings
-from napari_s2clip.completion import check_settings, complete_settings
+from napari_s2clip.completion import check_settings, complete_settings, take_settings
 from napari_s2clip.models.load import load_models
 from napari_s2clip.models.specs import SPECS
 
@@ -31,7 +31,7 @@ def test_completing_twice_changes_nothing():
 
 def test_a_stride_that_is_not_given_fits_the_window():
     assert complete_settings(SPECS["vit-b-16"], Settings(window=64)).stride == 64
-    with pytest.raises(ValueError, match=r"stride \(400 px\) is larger than window"):
+    with pytest.raises(ValueError, match=r"^stride: 400 px is larger than window"):
         complete_settings(SPECS["vit-b-16"], Settings(stride=400))
 
 
@@ -54,3 +54,14 @@ def test_nothing_is_smaller_than_a_patch(clip, field, monkeypatch):
     settings = complete_settings(SPECS["demo"], Settings(**{field: 16}))
     with pytest.raises(ValueError, match=f"{field}: 16 px.*choose 32 to 4096"):
         check_settings(settings, clip)
+
+
+@pytest.mark.parametrize("given", [{}, {"method": "clip"}, "clip"])
+def test_only_settings_are_settings(given):
+    kind = type(given).__name__
+    with pytest.raises(ValueError, match=rf"^settings: give Settings\(…\), not {kind}"):
+        take_settings(given)
+
+
+def test_the_defaults_stand_for_no_settings():
+    assert take_settings(None) == Settings()

@@ -7,15 +7,30 @@ from typing import TYPE_CHECKING, Final
 from .features.levels import choose_levels, choose_mid_layer
 from .method_settings import refuse_foreign
 from .methods import find_method
+from .settings import Settings
 
 if TYPE_CHECKING:
     from .features.encode import ImageFeatures
     from .models.clip import ClipModel
     from .models.load import Models
     from .models.specs import ModelSpec
-    from .settings import Settings
 
-__all__ = ["check_fit", "check_settings", "complete_settings"]
+__all__ = ["check_fit", "check_settings", "complete_settings", "take_settings"]
+
+
+def take_settings(given: object) -> Settings:
+    """The settings that a caller gave; the defaults for None.
+
+    Raises
+    ------
+    ValueError
+        If it is something else, such as a dictionary.
+    """
+    if given is None:
+        return Settings()
+    if not isinstance(given, Settings):
+        raise ValueError(f"settings: give Settings(…), not {type(given).__name__}")
+    return given
 
 _LOOK_BACK: Final = frozenset({"s2clip", "sc-clip", "cliper"})
 """Families that use what earlier blocks put out, or attend to."""
@@ -41,7 +56,7 @@ def complete_settings(spec: ModelSpec, settings: Settings) -> Settings:
     if complete.stride > complete.window:
         if settings.stride is not None:
             raise ValueError(
-                f"stride ({complete.stride} px) is larger than window "
+                f"stride: {complete.stride} px is larger than window "
                 f"({complete.window} px); choose 1 to {complete.window}, or a larger "
                 "window"
             )

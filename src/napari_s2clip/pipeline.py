@@ -15,7 +15,7 @@ from . import __version__
 from .classes import ClassEntry, ClassSet
 from .classification import phrase_scores
 from .coarse import CoarseMap, classify
-from .completion import check_fit, check_settings, complete_settings
+from .completion import check_fit, check_settings, complete_settings, take_settings
 from .features.diagnostics import entropy_by_block
 from .features.encode import ImageFeatures
 from .features.keep import encode_kept, open_store, sam_kept
@@ -31,7 +31,6 @@ from .refine.result import Refinement
 from .region_table import region_table
 from .regions import Regions, find_regions, full_resolution_regions, half_resolution
 from .results import Segmentation
-from .settings import Settings
 from .text import TextEncoder
 from .versions import library_versions
 
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     from .features.entropy import EntropyMode
     from .features.store import FeatureStore
+    from .settings import Settings
 
 __all__ = ["S2CLIP", "ImageFeatures"]
 
@@ -206,7 +206,8 @@ class S2CLIP:
         clock = Clock()
         if isinstance(image, ImageFeatures):
             features = image
-            settings = self.complete(settings or features.settings)
+            wanted = features.settings if settings is None else settings
+            settings = self.complete(wanted)
             check_fit(features, settings, self.models)
         else:
             settings = self.complete(settings)
@@ -325,10 +326,10 @@ class S2CLIP:
         Raises
         ------
         ValueError
-            If this model cannot follow them; names the field and its range.
+            If they are no `Settings`, or this model cannot follow them; names the field
+            and its range.
         """
-        settings = settings or Settings()
-        complete = complete_settings(self.spec, settings)
+        complete = complete_settings(self.spec, take_settings(settings))
         check_settings(complete, self.models.clip)
         return complete
 

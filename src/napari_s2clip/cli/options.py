@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_model",
+    "check_precision",
     "check_settings",
     "read_classes",
     "read_settings",
@@ -37,9 +38,8 @@ def read_classes(names: str, background: str) -> ClassSet:
 
 def read_settings(pairs: Sequence[str], *, refine: bool) -> Settings:
     """Settings from ``KEY=VALUE`` texts; the last of one key counts."""
-    from pydantic import ValidationError
-
     from ..settings import Settings
+    from ..settings.explain import no_such_setting
 
     values: dict[str, Any] = {}
     for pair in pairs:
@@ -48,17 +48,14 @@ def read_settings(pairs: Sequence[str], *, refine: bool) -> Settings:
         if not equals or not key:
             raise UsageError(f"--set {pair!r}: write KEY=VALUE")
         if key not in Settings.model_fields:
-            raise UsageError(
-                f"--set {key}: there is no such setting; choose one of "
-                f"{', '.join(Settings.model_fields)}"
-            )
+            raise UsageError(f"--set {no_such_setting(key, Settings)}")
         values[key] = _value(Settings.model_fields[key].annotation, text.strip())
     if not refine:
         values["refine"] = False
     try:
         return Settings.model_validate(values)
-    except ValidationError as error:
-        raise UsageError(_first_problem(error.errors())) from error
+    except ValueError as error:
+        raise UsageError(f"--set {error}") from error
 
 
 def _value(annotation: Any, text: str) -> Any:
@@ -69,16 +66,6 @@ def _value(annotation: Any, text: str) -> Any:
     if any(get_origin(kind) is tuple for kind in kinds):
         return [v for v in text.strip("()[] ").replace(",", " ").split() if v]
     return text
-
-
-def _first_problem(problems: Sequence[Any]) -> str:
-    problem = problems[0]
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if not problem["loc"]:
-        return f"--set: {message}"
-    key = problem["loc"][0]
-    given = f", not {problem['input']!r}" if isinstance(problem["input"], str) else ""
-    return f"--set {key}: {message[:1].lower()}{message[1:]}{given}"
 
 
 def read_weights(pairs: Sequence[str]) -> dict[str, Path] | None:
@@ -114,10 +101,18 @@ def check_settings(model: S2CLIP, settings: Settings) -> None:
     try:
         model.complete(settings)
     except ValueError as error:
-        field = str(error).partition(":")[0]
-        # What is wrong with two of them together names neither first.
-        separator = " " if field in type(settings).model_fields else ": "
-        raise UsageError(f"--set{separator}{error}") from error
+        raise UsageError(f"--set {error}") from error
+
+
+def check_precision(name: str) -> None:
+    """Refuse names that stand for no precision."""
+    from ..models.specs import Precision
+
+    names = get_args(Precision)
+    if name not in names:
+        raise UsageError(
+            f"--precision: no precision {name!r}; choose one of {', '.join(names)}"
+        )
 
 
 def refuse_collisions(images: Sequence[Path], out: Path) -> None:

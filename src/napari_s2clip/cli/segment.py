@@ -15,6 +15,7 @@ from ..models.specs import SPECS, VFMS, Precision
 from .console import EXPECTED, PROGRAM, ProgressBar, complain, say, sentence
 from .options import (
     check_model,
+    check_precision,
     check_settings,
     read_classes,
     read_settings,
@@ -70,9 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--precision",
         default="auto",
-        choices=get_args(Precision),
-        help="what CLIP and the fusion model compute in: %(choices)s (default: "
-        "%(default)s)",
+        help="what CLIP and the fusion model compute in: "
+        f"{', '.join(get_args(Precision))} (default: %(default)s)",
         metavar="NAME",
     )
     add(
@@ -107,7 +107,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _ListSettings(argparse.Action):
-    """Print the settings with their defaults, units and meanings."""
+    """Print the settings with their defaults, units, values and meanings."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **options: Any):
         super().__init__(option_strings, dest, nargs=0, **options)
@@ -116,11 +116,13 @@ class _ListSettings(argparse.Action):
         self, parser: argparse.ArgumentParser, *_: object, **__: object
     ) -> None:
         from ..settings import Settings
+        from ..settings.explain import describe_values
 
         for name, field in Settings.model_fields.items():
             extra = field.json_schema_extra
             unit = extra["unit"] if isinstance(extra, dict) else ""
             say(f"{name}={field.default} {unit}".rstrip())
+            say(f"    {describe_values(field)}")
             say(f"    {field.description}")
         parser.exit()
 
@@ -131,6 +133,7 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings(options.settings, refine=not options.no_refine)
     weights = read_weights(options.weights)
     check_model(options.model, options.vfm)
+    check_precision(options.precision)
     refuse_collisions(options.images, options.out)
 
     from ..features.keep import open_store

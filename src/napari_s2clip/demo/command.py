@@ -45,8 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         default="auto",
-        choices=get_args(Precision),
-        help="%(choices)s; auto (default) is fp32 here",
+        help=f"{', '.join(get_args(Precision))}; auto (default) is fp32 here",
         metavar="NAME",
     )
     parser.add_argument("--out", type=Path, help="folder for maps and pictures")
@@ -65,11 +64,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from tqdm import tqdm
 
+    from ..cli.options import check_precision
     from ..io.results import write_segmentation
     from ..pipeline import S2CLIP
     from .evaluate import Evaluation, evaluate
     from .scenes import scenes
 
+    check_precision(options.precision)
     if options.window is not None:
         from .._qt.picture import require_display
 

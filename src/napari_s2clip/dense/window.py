@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from ..classification import window_scores as _window_scores
-from ..completion import check_settings, complete_settings
+from ..completion import check_settings, complete_settings, take_settings
 from ..features import entropy
 from ..features.diagnostics import check_depth
 from ..features.methods import WindowFeatures, dense_features, find_method
@@ -140,7 +140,7 @@ def _prepare(
 ) -> tuple[ClipModel, Settings]:
     """CLIP as the methods take it, and complete settings."""
     clip = to_clip(clip)
-    values = (settings or Settings()).model_dump()
+    values = take_settings(settings).model_dump()
     if method is not None:
         find_method(method)
         values["method"] = method

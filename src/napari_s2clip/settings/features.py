@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from .knob import Knobs, knob
 
 __all__ = ["FeatureSettings"]
+
+
+_Block: TypeAlias = Annotated[
+    int,
+    Field(ge=0, description="the number of a block of CLIP (0 to 10 for ViT-B/16)"),
+]
 
 
 class FeatureSettings(Knobs):
@@ -43,7 +49,7 @@ class FeatureSettings(Knobs):
         "configuration.",
         stage="encode",
     )
-    levels: tuple[Annotated[int, Field(ge=0)], ...] | None = knob(
+    levels: tuple[_Block, ...] | None = knob(
         None,
         "Levels",
         "Blocks (from 0) whose states are summed into the multi-level branch; 3 to 9 "
@@ -59,7 +65,7 @@ class FeatureSettings(Knobs):
         "published. Inferred.",
         stage="encode",
     )
-    mid_layer: Annotated[int, Field(ge=0)] | None = knob(
+    mid_layer: _Block | None = knob(
         None,
         "Middle layer",
         "Block (from 0) whose token similarity smooths and repairs the attention; 8 "

@@ -91,7 +91,7 @@ class RefineSettings(Knobs):
     def _check_prompts(self) -> Self:
         if self.refine and not (self.prompt_box or self.prompt_point):
             raise ValueError(
-                "prompt_box and prompt_point are both off; SAM needs one of them, or "
-                "set refine=False"
+                "prompt_box, prompt_point: both are off; SAM needs one of them, or set "
+                "refine=False"
             )
         return self

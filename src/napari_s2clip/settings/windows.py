@@ -58,7 +58,7 @@ class WindowSettings(Knobs):
     def _check_windows(self) -> Self:
         if self.window and self.stride and self.stride > self.window:
             raise ValueError(
-                f"stride ({self.stride} px) is larger than window ({self.window} px); "
-                "pixels between windows would never be seen"
+                f"stride: {self.stride} px is larger than window ({self.window} px); "
+                f"choose 1 to {self.window}, or a larger window"
             )
         return self
