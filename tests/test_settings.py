@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_s2clip.methods import METHODS
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import STAGES
 from napari_s2clip.settings import Settings
@@ -98,7 +99,8 @@ BLOCK = "the number of a block of CLIP (0 to 10 for ViT-B/16)"
         ({"neighbourhood": -1}, "neighbourhood: -1 is not between 0 and 100"),
         ({"residual": "so"}, "residual: 'so' is not true or false"),
         ({"variant": "x"}, "variant: 'x' is not one of paper, code"),
-        ({"method": "magic"}, "method: 'magic' is not one of s2clip, clip, maskclip"),
+        ({"method": "magic"}, "method: no method 'magic'; choose one of s2clip, clip"),
+        ({"method": 3}, "method: 3 is not one of s2clip, clip, maskclip"),
         (
             {"window": 96, "stride": 97},
             "stride: 97 px is larger than window (96 px); choose 1 to 96, or a larger",
@@ -119,6 +121,12 @@ def test_what_makes_no_sense_is_refused_by_name_in_one_line(values, message):
             make()
         assert str(caught.value).startswith(message)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_methods_are_found_as_people_write_them(method):
+    for name in (method.title, method.name.upper(), f" {method.name}"):
+        assert Settings(method=name).method == method.name
 
 
 def test_what_is_no_settings_is_one_line_too():

@@ -234,9 +234,10 @@ METHODS: Final[dict[str, Method]] = {
 
 
 def find_method(name: str) -> Method:
-    """A method by name; `ValueError` lists the names if there is none."""
-    if name not in METHODS:
-        raise ValueError(
-            f"method: no method {name!r}; choose one of {', '.join(METHODS)}"
-        )
-    return METHODS[name]
+    """A method by name or title; `ValueError` lists the names if there is none."""
+    if name in METHODS:
+        return METHODS[name]
+    for method in METHODS.values():
+        if name.strip().casefold() in (method.name, method.title.casefold()):
+            return method
+    raise ValueError(f"method: no method {name!r}; choose one of {', '.join(METHODS)}")

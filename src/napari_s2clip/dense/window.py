@@ -142,7 +142,6 @@ def _prepare(
     clip = to_clip(clip)
     values = take_settings(settings).model_dump()
     if method is not None:
-        find_method(method)
         values["method"] = method
     chosen = complete_settings(SPECS["vit-b-16"], Settings(**values))
     check_settings(chosen, clip)

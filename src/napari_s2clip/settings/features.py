@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from ..methods import find_method
 from .knob import Knobs, knob
 
 __all__ = ["FeatureSettings"]
@@ -186,3 +187,9 @@ class FeatureSettings(Knobs):
         "Public configuration.",
         stage="encode",
     )
+
+    @field_validator("method", mode="before")
+    @classmethod
+    def _find_method(cls, given: object) -> object:
+        """Names as people write them, such as CLIPer or CLIP Surgery."""
+        return find_method(given).name if isinstance(given, str) else given
