@@ -71,7 +71,7 @@ class FakeModel:
             table.astype(REGION_COLUMNS),
             ones,
             np.ones((len(classes), height, width), np.float32),
-            {"model": "fake"},
+            {"model": "fake", "input_notes": list(image.notes)},
             {"encode": 0.25, "refine": 0.5},
         )
 
@@ -311,7 +311,10 @@ def test_an_empty_list_is_a_value_too(model, run, photo, text):
         (["--set", "window=4"], "--set window: 4 is not between 16 and 4096\n"),
         (["--set", "levels=3,x"], "--set levels: 'x' is not the number of a block"),
         (["--set", "attention="], "--set attention: give one or more, each one of id"),
-        (["--set", "method=magic"], "--set method: 'magic' is not one of s2clip, clip"),
+        (
+            ["--set", "method=magic"],
+            "--set method: no method 'magic'; choose one of s2",
+        ),
         (["--set", "refine=maybe"], "--set refine: 'maybe' is not true or false"),
         (
             ["--set", "window=96", "--set", "stride=97"],
@@ -711,7 +714,7 @@ def test_settings_that_the_model_cannot_follow_are_said_once(
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("method=fclip", "--set method: 'fclip' is not one of s2clip, clip, maskclip"),
+        ("method=fclip", "--set method: no method 'fclip'; choose one of s2clip, "),
         ("window=8", "--set window: 8 is not between 16 and 4096"),
         ("short_side=5000", "--set short_side: 5000 is not between 16 and 4096"),
         ("mid_share=2", "--set mid_share: 2 is not between 0 and 1"),

@@ -226,6 +226,15 @@ def test_what_cannot_be_segmented_is_refused(model, image_, classes, message):
         model.segment(image_, classes)
 
 
+@pytest.mark.parametrize("given", [{}, {"method": "clip"}])
+def test_settings_are_no_dictionary(model, image, given):
+    for what in (image, model.encode(image, settings=Settings(refine=False))):
+        with pytest.raises(
+            ValueError, match=r"^settings: give Settings\(…\), not dict"
+        ):
+            model.segment(what, ["red circle"], settings=given)
+
+
 def test_background_given_twice_is_refused(model, image):
     with pytest.raises(ValueError, match="background is given twice"):
         model.segment(image, ClassSet(["a"]), background=["b"])

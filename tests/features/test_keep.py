@@ -252,6 +252,17 @@ def test_another_kind_of_device_misses(demo, image, monkeypatch):
     assert keys("cuda:0") == keys("cuda:1")
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_side_that_was_cut_is_in_the_notes(demo, store, kept):
+    image = np.zeros((1, 200, 3), np.uint8)
+    settings = Settings(short_side=16, refine=False)
+    given = RGBImage(image, ("one",))
+    for _ in range(2):  # encoded, then taken from the store
+        features = demo.encode(given, settings=settings, store=store if kept else False)
+        assert features.notes[0] == "one"
+        assert features.notes[1].startswith("short_side: 16 px was asked for, 8 px was")
+
+
 def test_notes_are_those_of_the_image_at_hand(demo, image, store):
     demo.encode(RGBImage(image, ("composited",)), store=store)
     assert demo.encode(RGBImage(image), store=store).notes == ()

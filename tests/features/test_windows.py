@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_s2clip.features.windows import LONGEST_SIDE, plan_windows, resize
+from napari_s2clip.features.windows import (
+    LONGEST_SIDE,
+    plan_windows,
+    resize,
+    size_notes,
+)
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.settings import Settings
 
@@ -44,6 +49,18 @@ def test_settings_override_the_specification():
     assert plan.size == (64, 64)
     assert plan.window == (32, 32)
     assert len(plan.corners) == 9
+
+
+@pytest.mark.parametrize(
+    ("size", "short_side", "used"),
+    [((100, 100), 2048, None), ((100, 400), 512, None), ((400, 100), 1024, 512)],
+)
+def test_what_the_longest_side_costs_is_said(size, short_side, used):
+    settings = SPECS["demo"].complete(Settings(short_side=short_side))
+    plan = plan_windows(size, settings, 8)
+    said = f"short_side: {short_side} px was asked for, {used} px was used, because no"
+    notes = size_notes(plan, settings)
+    assert [note.startswith(said) for note in notes] == [True] * bool(used)
 
 
 def test_resize_of_a_constant_image_is_constant():

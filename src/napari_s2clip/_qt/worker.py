@@ -62,6 +62,7 @@ class Engine:
         self._model: S2CLIP | None = None
         self._loaded: tuple[str, str] | None = None
         self._features: ImageFeatures | None = None
+        self._notes: tuple[str, ...] = ()
 
     def segment(
         self, request: Request, progress: ProgressCallback, cancel: CancelToken
@@ -88,6 +89,7 @@ class Engine:
                 progress=progress,
                 cancel=cancel,
             )
+            self._notes = image.notes  # the features may have more
         return self._model.segment(
             self._features, request.classes, progress=progress, cancel=cancel
         )
@@ -98,7 +100,7 @@ class Engine:
         return (
             known is not None
             and known.settings.method == method
-            and known.notes == image.notes
+            and self._notes == image.notes
             and np.array_equal(known.image, image.pixels)
         )
 

@@ -215,7 +215,7 @@ def _segment_one(
     return {
         "width": width,
         "height": height,
-        "notes": list(image.notes),
+        "notes": result.provenance["input_notes"],
         "regions": len(result.region_table),
         "refined_regions": int(result.region_table["refined"].sum()),
         "seconds": dict(result.seconds),

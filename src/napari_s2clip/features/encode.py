@@ -43,7 +43,7 @@ class ImageFeatures:
     image : ndarray of uint8, (H, W, 3)
         What the models saw.
     notes : tuple of str
-        How it was made from the given data.
+        How it was made from the given data, and resized otherwise than asked for.
     dense : Tensor of float32, (windows, h, w, d) or (windows, branches, h, w, d)
         Unit vectors.
     plan : WindowPlan

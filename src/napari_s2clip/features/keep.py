@@ -17,6 +17,7 @@ from .encode import ImageFeatures, encode_image
 from .methods import find_method
 from .store import FeatureStore
 from .store_format import pack, pack_sam, unpack, unpack_sam
+from .windows import plan_windows, size_notes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,6 +75,8 @@ def encode_kept(
     store : FeatureStore or None
         None encodes in any case.
     """
+    plan = plan_windows(image.pixels.shape[:2], settings, models.clip.patch_size)
+    image = replace(image, notes=(*image.notes, *size_notes(plan, settings)))
     if store is None:
         return encode_image(models, image.pixels, settings, report, image.notes)
     key = _dense_key(models, image.pixels, settings)

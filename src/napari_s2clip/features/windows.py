@@ -14,7 +14,14 @@ from ..methods import find_method
 if TYPE_CHECKING:
     from ..settings import Settings
 
-__all__ = ["LONGEST_SIDE", "WindowPlan", "cut_windows", "plan_windows", "resize"]
+__all__ = [
+    "LONGEST_SIDE",
+    "WindowPlan",
+    "cut_windows",
+    "plan_windows",
+    "resize",
+    "size_notes",
+]
 
 LONGEST_SIDE = 2048
 """No resized image is longer, in pixels (as in the public configurations)."""
@@ -85,6 +92,19 @@ def plan_windows(
         for left in _starts(size[1], window_size[1], stride)
     )
     return WindowPlan(image_size, size, window_size, corners)
+
+
+def size_notes(plan: WindowPlan, settings: Settings) -> tuple[str, ...]:
+    """What to tell people if the image became smaller than the settings ask for."""
+    assert settings.short_side is not None
+    shortest, longest = min(plan.image_size), max(plan.image_size)
+    if settings.short_side * longest <= LONGEST_SIDE * shortest:
+        return ()
+    note = (
+        f"short_side: {settings.short_side} px was asked for, {min(plan.size)} px was "
+        f"used, because no side of the resized image may exceed {LONGEST_SIDE} px"
+    )
+    return (note,)
 
 
 def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -17,8 +17,8 @@ class WindowSettings(Knobs):
     short_side: Annotated[int, Field(ge=16, le=4096)] | None = knob(
         None,
         "Short side",
-        "The image is resized to this short side before it is cut into windows; 448 "
-        "for the real models. Public configuration.",
+        "The image is resized to this short side before it is cut into windows, but to "
+        "no side above 2048 px; 448 for the real models. Public configuration.",
         stage="encode",
         unit="px",
     )
