@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_fit", "check_settings", "complete_settings", "take_settings"]
 
+_LOOK_BACK: Final = frozenset({"s2clip", "sc-clip", "cliper"})
+"""Families that use what earlier blocks put out, or attend to."""
+
 
 def take_settings(given: object) -> Settings:
     """The settings that a caller gave; the defaults for None.
@@ -31,9 +34,6 @@ def take_settings(given: object) -> Settings:
     if not isinstance(given, Settings):
         raise ValueError(f"settings: give Settings(…), not {type(given).__name__}")
     return given
-
-_LOOK_BACK: Final = frozenset({"s2clip", "sc-clip", "cliper"})
-"""Families that use what earlier blocks put out, or attend to."""
 
 
 def complete_settings(spec: ModelSpec, settings: Settings) -> Settings:

@@ -85,7 +85,7 @@ class _Maps:
 
     def of(self, value: int) -> NDArray[np.float32]:
         if value:
-            return self.classes[value - 1]
+            return np.asarray(self.classes[value - 1])
         assert self.rest is not None
         return self.rest
 
