@@ -70,6 +70,7 @@ def make_result(
             "model": "fake",
             "device": "cpu",
             "precision": "fp32",
+            "settings": {"method": "s2clip"},
             "input_notes": list(notes),
         },
         seconds={"classify": 0.25, "refine": 0.5},
@@ -142,7 +143,10 @@ class FakeModels:
         report = Reporter(progress, cancel)
         report("classify", 1, 1)
         report("refine", 1, 1)
-        return make_result(image.image.shape[:2], classes, image.notes)
+        result = make_result(image.image.shape[:2], classes, image.notes)
+        if image.settings is not None:
+            result.provenance["settings"]["method"] = image.settings.method
+        return result
 
     def count(self, call: str) -> int:
         """How often a method was called."""

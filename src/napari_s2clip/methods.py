@@ -31,6 +31,8 @@ class Method:
         For `Settings`, for people, and the paper.
     family : str
         Module that computes it.
+    summary : str
+        What it does, in a phrase.
     parts : tuple of str
         Attention parts that are averaged (see `features.attention`).
     row_sum : float
@@ -62,6 +64,7 @@ class Method:
     title: str
     source: str
     family: Family
+    summary: str
     parts: tuple[Part, ...] = ()
     row_sum: float = 1.0
     neighbourhood: float | None = None
@@ -80,6 +83,11 @@ class Method:
     def credit(self) -> str:
         """Title and source in one line."""
         return f"{self.title}: {self.source}"
+
+    @property
+    def about(self) -> str:
+        """What it does and whose it is, in one sentence."""
+        return f"{self.summary[0].upper()}{self.summary[1:]} ({self.source})."
 
     def adapted(self, settings: Settings) -> Method:
         """The method with the attention and the switches that the settings give."""
@@ -108,15 +116,17 @@ METHODS: Final[dict[str, Method]] = {
             "S2CLIP",
             "reconstructed from the paper's published appendix",
             "s2clip",
+            summary="several levels of CLIP, smoothed, gathered by DINO's similarities",
             parts=("qq", "kk"),
             class_token=False,
             proxy=True,
         ),
         Method(
             "clip",
-            "CLIP",
+            "CLIP (plain)",
             "Radford et al. 2021, the library's own last block",
             "library",
+            summary="CLIP's own last block, unchanged; to compare with",
             parts=("qk",),
             residual=True,
             feed_forward=True,
@@ -126,6 +136,7 @@ METHODS: Final[dict[str, Method]] = {
             "MaskCLIP",
             "Zhou et al. 2022",
             "last block",
+            summary="each patch keeps its own value of the last block",
             parts=("identity",),
             residual=True,
             feed_forward=True,
@@ -136,6 +147,7 @@ METHODS: Final[dict[str, Method]] = {
             "CLIP Surgery",
             "Li et al. 2023",
             "dual path",
+            summary="a second path of v-v attention; scores less what classes share",
             parts=("vv",),
             residual=True,
             blocks=6,
@@ -146,6 +158,7 @@ METHODS: Final[dict[str, Method]] = {
             "GEM",
             "Bousselham et al. 2024",
             "dual path",
+            summary="a second path of q-q, k-k and v-v attention after grouping",
             parts=("ensemble",),
             residual=True,
             blocks=6,
@@ -156,6 +169,7 @@ METHODS: Final[dict[str, Method]] = {
             "SCLIP",
             "Wang et al. 2024",
             "last block",
+            summary="q-q and k-k attention in the last block",
             parts=("qq", "kk"),
             row_sum=2.0,
             residual=True,
@@ -166,6 +180,7 @@ METHODS: Final[dict[str, Method]] = {
             "ClearCLIP",
             "Lan et al. 2024",
             "last block",
+            summary="q-q attention in the last block, whose other parts are dropped",
             parts=("qq",),
             logit_scale=50.0,
         ),
@@ -174,6 +189,7 @@ METHODS: Final[dict[str, Method]] = {
             "NACLIP",
             "Hajimiri et al. 2025",
             "last block",
+            summary="k-k attention that prefers near patches",
             parts=("kk",),
             neighbourhood=5.0,
         ),
@@ -182,6 +198,7 @@ METHODS: Final[dict[str, Method]] = {
             "ResCLIP",
             "Yang et al. 2025",
             "last block",
+            summary="as NACLIP, with middle blocks and feedback of a first prediction",
             parts=("kk",),
             neighbourhood=5.0,
             cross_layers=True,
@@ -194,6 +211,7 @@ METHODS: Final[dict[str, Method]] = {
             "SC-CLIP",
             "Bai et al. 2024",
             "sc-clip",
+            summary="repaired tokens of several levels, smoothed by a middle block",
             parts=("kk",),
             class_token=False,
         ),
@@ -202,6 +220,7 @@ METHODS: Final[dict[str, Method]] = {
             "CLIPer",
             "Sun et al. 2024",
             "cliper",
+            summary="all blocks' attention together, for every block's tokens",
             parts=("all blocks",),
             scoring="branches",
             logit_scale=100.0,
@@ -213,6 +232,7 @@ METHODS: Final[dict[str, Method]] = {
             "ProxyCLIP",
             "Lan et al. 2024",
             "last block",
+            summary="CLIP's values, gathered by DINO's similarities",
             parts=("identity",),
             class_token=False,
             proxy=True,
@@ -222,6 +242,7 @@ METHODS: Final[dict[str, Method]] = {
             "Trident",
             "Shi et al. 2024",
             "last block",
+            summary="as ProxyCLIP, windows joined and gathered by SAM's attention",
             parts=("identity",),
             class_token=False,
             proxy=True,

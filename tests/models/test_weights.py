@@ -30,8 +30,13 @@ def test_a_missing_file_is_named_with_its_source_and_a_remedy(store, name):
     assert part.title in message
     assert part.filename in message
     assert part.source in message
-    assert str(store / part.folder) in message
+    first = f"Put {part.filename} into {store / part.folder}: "
+    assert message.startswith(first)
     assert "--weights clip=PATH" in message
+    # What a window says, which takes no other file.
+    assert message.startswith(caught.value.what)
+    assert caught.value.what.startswith(first)
+    assert "--weights" not in caught.value.what
     assert "\n" not in message
     assert not message.endswith(".")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_s2clip._qt.class_panel import ClassPanel
 from napari_s2clip._qt.model_panel import ModelPanel
@@ -84,6 +85,18 @@ def test_methods_are_those_of_the_core(models: ModelPanel) -> None:
     assert models.method == "s2clip"
     box.setCurrentIndex(box.findText("NACLIP"))
     assert models.method == "naclip"
+
+
+def test_each_method_says_what_it_does_and_whose_it_is(models: ModelPanel) -> None:
+    box = models.method_box
+    for index, method in enumerate(METHODS.values()):
+        said = box.itemData(index, Qt.ItemDataRole.ToolTipRole)
+        assert method.summary[1:] in said
+        assert method.source in said
+        # And on the closed box.
+        box.setCurrentIndex(index)
+        assert box.toolTip().endswith(said)
+    assert box.itemText(1) == "CLIP (plain)"
 
 
 def test_model_panel_says_whether_the_weights_are_here(

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from napari.utils import progress
 from napari.utils.notifications import Notification, notification_manager
+from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QScrollArea
 
 from napari_s2clip.layers import KEY
+from napari_s2clip.models.errors import WeightsNotFound
 
 NEW = ["photo coarse", "photo regions", "photo refined"]
 
@@ -61,7 +63,7 @@ def test_run_adds_three_layers(
     assert widget.run.button.text() == "Run"
     assert (
         widget.run.status.text()
-        == "photo: 2 regions of 2 classes in 0.8 s on CPU in fp32."
+        == "photo: 2 regions of 2 classes in 0.8 s by S2CLIP on CPU in fp32."
     )
 
 
@@ -74,6 +76,7 @@ def test_another_method_encodes_again(
         widget.start()
         finish(widget)
     assert models.methods == ["s2clip", "naclip"]
+    assert " by NACLIP on CPU " in widget.run.status.text()
     assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 2, 3]
 
 
@@ -251,6 +254,63 @@ def test_errors_are_one_sentence(
     assert widget.run.status.text() == "weights: do this"
     assert names(viewer) == ["photo"]
     assert widget.run.button.text() == "Run"
+
+
+def test_missing_weights_are_said_without_what_the_window_cannot_do(
+    widget: Any, models: Any, finish: Any, said: list[str]
+) -> None:
+    models.error = WeightsNotFound("Put it into a folder.", "Or use --weights.")
+    widget.start()
+    finish(widget)
+    assert said == ["Put it into a folder."]
+
+
+def in_sight(widget: Any, part: Any) -> bool:
+    """Whether the whole of a part is in the scrolled area."""
+    view = widget.findChild(QScrollArea).viewport()
+    top = part.mapTo(view, QPoint(0, 0)).y()
+    return bool(top >= 0 and top + part.height() <= view.height())
+
+
+@pytest.fixture
+def low(viewer: Any, models: Any, qtbot: Any) -> Any:
+    """The widget alone, as high as the dock of a window of 560 px."""
+    from napari_s2clip._qt.widget import S2CLIPWidget
+
+    widget = S2CLIPWidget(napari_viewer=viewer)
+    qtbot.addWidget(widget)
+    widget.classes.names.setPlainText("cat\ndog")
+    widget.resize(276, 495)
+    widget.show()
+    qtbot.waitExposed(widget)
+    return widget
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_in_a_low_window_nothing_is_out_of_sight(
+    low: Any, models: Any, finish: Any, qtbot: Any, fails: bool
+) -> None:
+    assert in_sight(low, low.run.button)
+    if fails:
+        models.error = ValueError("a sentence about what to do " * 6)
+    low.start()
+    finish(low)
+    for part in (low.run.button, low.run.status, low.classes.names):
+        qtbot.waitUntil(lambda part=part: in_sight(low, part), timeout=5_000)
+    assert low.classes.names.height() >= 90
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_where_it_scrolls_the_end_of_a_run_comes_in_sight(
+    low: Any, models: Any, finish: Any, qtbot: Any, fails: bool
+) -> None:
+    low.resize(276, 300)
+    qtbot.waitUntil(lambda: not in_sight(low, low.run.button))
+    if fails:
+        models.error = ValueError("a sentence about what to do " * 6)
+    low.start()
+    finish(low)
+    qtbot.waitUntil(lambda: in_sight(low, low.run.status), timeout=5_000)
 
 
 def test_full_memory_is_one_sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QLabel, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 
 from ..classes import ClassSet
@@ -13,16 +14,29 @@ __all__ = ["ClassPanel"]
 _EXAMPLE = "red circle\ngreen star | green asterisk\ngrass"
 
 
+_HEIGHT = 90
+"""Of the class names in a low window, in pixels; they take what room there is."""
+
+
+class _ShortEdit(QPlainTextEdit):
+    """Qt's own hint is so tall that it pushes what follows out of a low window."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), _HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), _HEIGHT)
+
+
 class ClassPanel(QWidget):
     """Class names one a line, and background words."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.names = QPlainTextEdit()
+        self.names = _ShortEdit()
         self.names.setPlaceholderText(_EXAMPLE)
         self.names.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.names.setTabChangesFocus(True)
-        self.names.setMinimumHeight(90)
         # napari's themes leave this kind of editor in the colour of the dock.
         self.names.setStyleSheet(
             "QPlainTextEdit { background: rgba(128, 128, 128, 70);"

@@ -48,17 +48,14 @@ class ModelPanel(QWidget):
             )
         self.model_box.currentIndexChanged.connect(self.refresh)
         self.method_box = QComboBox()
-        self.method_box.setToolTip(
-            "How image tokens become features. S2CLIP is the default; the others "
-            "are related methods, to compare with."
-        )
         for name, method in METHODS.items():
             self.method_box.addItem(method.title, name)
             self.method_box.setItemData(
                 self.method_box.count() - 1,
-                method.source,
+                method.about,
                 Qt.ItemDataRole.ToolTipRole,
             )
+        self.method_box.currentIndexChanged.connect(self._show_method)
         self.device_box = _LazyCombo()
         self.device_box.addItem("auto", "auto")
         self.device_box.setToolTip("auto takes a GPU if there is one, else the CPU.")
@@ -70,6 +67,7 @@ class ModelPanel(QWidget):
         for box in (self.model_box, self.method_box, self.device_box):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.refresh()
+        self._show_method()
 
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -107,6 +105,12 @@ class ModelPanel(QWidget):
         else:
             state = "Weights are on this computer."
         self.state_label.setText(state)
+
+    def _show_method(self) -> None:
+        """Say what the chosen method does."""
+        self.method_box.setToolTip(
+            f"How image tokens become features: {METHODS[self.method].about}"
+        )
 
     def _look_for_devices(self) -> None:
         if self._looking or self._found:

@@ -15,6 +15,7 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFormLayout, QScrollArea, QVBoxLayout, QWidget
 
 from ..layers import add_segmentation, class_names
+from ..methods import find_method
 from ..plane import take_plane
 from ..progress import CancelToken, Progress
 from ..results import Segmentation
@@ -66,7 +67,7 @@ class S2CLIPWidget(QWidget):
 
     def _lay_out(self) -> None:
         inner = QWidget()
-        column = QVBoxLayout(inner)
+        self._column = column = QVBoxLayout(inner)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Image", self.image)
@@ -74,7 +75,7 @@ class S2CLIPWidget(QWidget):
         column.addWidget(self.classes, 1)
         column.addWidget(self.models)
         column.addWidget(self.run)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(inner)
@@ -143,16 +144,29 @@ class S2CLIPWidget(QWidget):
         self._activity.end()
         self.models.refresh()
         if cancelled or outcome is None or run_on is None:
-            self.run.show_idle("Cancelled; nothing was changed.")
+            self._show_idle("Cancelled; nothing was changed.")
         elif isinstance(outcome, Failure):
             # The notification goes after some seconds; what to do must stay readable.
-            self.run.show_idle(outcome.message)
+            self._show_idle(outcome.message)
             _show(outcome)
         else:
             layer, plane = run_on
             gone = layer not in self._viewer.layers
             add_segmentation(self._viewer, layer, outcome, plane=plane)
-            self.run.show_idle(_summary(outcome, layer.name, gone))
+            self._show_idle(_summary(outcome, layer.name, gone))
+
+    def _show_idle(self, text: str) -> None:
+        """Say how a run ended, where it can be seen."""
+        self.run.show_idle(text)
+        # Qt would find out only later how high the new text is.
+        for layout in (self.run.layout(), self._column):
+            if layout is not None:
+                layout.activate()
+        inner, view = self._scroll.widget(), self._scroll.viewport()
+        if inner is not None and view is not None:
+            height = self._column.totalHeightForWidth(inner.width())
+            inner.resize(inner.width(), max(height, view.height()))
+        self._scroll.ensureWidgetVisible(self.run.status)
 
     def event(self, event: QEvent) -> bool:  # type: ignore[override]
         """Stop the run when napari takes the widget out of its dock."""
@@ -183,12 +197,18 @@ def _device(result: Segmentation) -> str:
     return f"{device} in {result.provenance['precision']}"
 
 
+def _method(result: Segmentation) -> str:
+    """The method as people write it."""
+    return find_method(result.provenance["settings"]["method"]).title
+
+
 def _summary(result: Segmentation, name: str, gone: bool) -> str:
     regions = len(result.region_table)
     seconds = sum(result.seconds.values())
     head = (
         f"{name}: {regions} region{'' if regions == 1 else 's'} of "
-        f"{len(result.classes)} classes in {seconds:.1f} s on {_device(result)}."
+        f"{len(result.classes)} classes in {seconds:.1f} s by {_method(result)} on "
+        f"{_device(result)}."
     )
     notes = list(result.provenance["input_notes"])
     if gone:

@@ -12,6 +12,7 @@ from napari.qt.threading import FunctionWorker, create_worker
 
 from ..classes import ClassSet
 from ..image import RGBImage, to_rgb
+from ..models.errors import WeightsNotFound
 from ..plane import Plane
 from ..progress import Cancelled, CancelToken, Progress, ProgressCallback
 from ..results import Segmentation
@@ -136,6 +137,9 @@ def _run(
         return engine.segment(request, progress, cancel)
     except Cancelled:
         return None
+    except WeightsNotFound as error:
+        # The window has no control that points to a copy.
+        return Failure(error.what)
     except (ValueError, OSError, MemoryError) as error:
         _log.debug("the run failed", exc_info=True)
         return Failure(str(error) or type(error).__name__)

@@ -58,9 +58,10 @@ def locate(part: Part, given: Path | str | None = None) -> Path:
             "reinstall napari-s2clip"
         )
     raise WeightsNotFound(
-        f"{part.title} is not on this computer: put {part.filename} from {part.source} "
-        f"into {folder}, or point to a copy with weights={{{part.role!r}: PATH}} "
-        f"(command line: --weights {part.role}=PATH)"
+        f"Put {part.filename} into {folder}: {part.title} is not on this computer; it "
+        f"is published at {part.source}",
+        f"or point to a copy with weights={{{part.role!r}: PATH}} (command line: "
+        f"--weights {part.role}=PATH)",
     )
 
 
