@@ -8,6 +8,7 @@ from napari_s2clip.demo.evaluate import Evaluation, evaluate
 from napari_s2clip.demo.scenes import scenes
 from napari_s2clip.demo.vocabulary import UNSEEN_OBJECTS
 from napari_s2clip.models.load import load_models
+from napari_s2clip.models.sam_masks import MaskResizer
 from napari_s2clip.models.specs import SPECS
 
 
@@ -48,8 +49,8 @@ def test_a_perfect_sam_has_an_iou_of_one(monkeypatch):
     truths = iter([scene.instances == n for n in np.unique(scene.instances)[1:]])
     monkeypatch.setattr(models.sam, "decode", lambda *a, **k: (None, None))
     monkeypatch.setattr(
-        models.sam,
-        "upscale",
+        MaskResizer,
+        "full",
         lambda *a: torch.from_numpy(next(truths))[None].float() - 0.5,
     )
     assert quality.sam_iou(models, 1) == 1
