@@ -15,7 +15,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from .classes import ClassSet
 
-__all__ = ["CoarseMap", "classify", "resize_rows"]
+__all__ = ["CoarseMap", "choose_labels", "classify", "resize_rows"]
 
 _BLOCK = 1 << 24
 """Logits held at once while the image is filled, in elements (64 MB)."""
@@ -30,10 +30,35 @@ class CoarseMap:
     labels : ndarray of uint16, (H, W)
         0 is background, i the i-th class.
     probabilities : ndarray of float32, (C, H, W)
+    background : ndarray of float32, (H, W), or None
+        Probability of the likeliest background word, if there are such words.
     """
 
     labels: NDArray[np.uint16]
     probabilities: NDArray[np.float32]
+    background: NDArray[np.float32] | None = None
+
+
+def choose_labels(maps: Tensor, count: int, threshold: float) -> Tensor:
+    """The likeliest class of each pixel: i + 1 for plane i, 0 for background.
+
+    Parameters
+    ----------
+    maps : Tensor, (C or C + 1, H, W)
+        The background, if there is one, last.
+    count : int
+        C.
+    threshold : float
+        Pixels whose likeliest plane is below it are background.
+
+    Returns
+    -------
+    Tensor of int, (H, W)
+    """
+    top, winner = maps.max(0)
+    labels = winner + 1
+    labels[(labels > count) | (top < threshold)] = 0
+    return labels
 
 
 def resize_rows(maps: Tensor, size: tuple[int, int], first: int, last: int) -> Tensor:
@@ -91,6 +116,7 @@ def classify(
     plain = len(owner) == len(classes)
     probabilities = np.empty((len(classes), height, width), np.float32)
     labels = np.empty((height, width), np.uint16)
+    background = np.empty((height, width), np.float32) if classes.background else None
     step = max(1, _BLOCK // (len(owner) * width))
     for first in range(0, height, step):
         last = min(height, first + step)
@@ -103,10 +129,10 @@ def classify(
             index = groups.view(-1, 1, 1).expand_as(band)
             best = band.new_zeros((max(owner) + 1, *band.shape[1:]))
             band = best.scatter_reduce(0, index, band, "amax")
-        top, winner = band.max(0)
-        winner = winner + 1
-        winner[(winner > len(classes)) | (top < probability_threshold)] = 0
+        winner = choose_labels(band, len(classes), probability_threshold)
         probabilities[:, first:last] = band[: len(classes)].cpu().numpy()
+        if background is not None:
+            background[first:last] = band[len(classes)].cpu().numpy()
         labels[first:last] = winner.cpu().numpy().astype(np.uint16)
         on_rows(last, height)
-    return CoarseMap(labels, probabilities)
+    return CoarseMap(labels, probabilities, background)

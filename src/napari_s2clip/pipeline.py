@@ -22,10 +22,12 @@ from .features.keep import encode_kept, open_store, sam_kept
 from .image import RGBImage, to_rgb
 from .methods import METHODS
 from .models.device import choose_device
+from .models.diffusion import DiffusionModel, load_diffusion
 from .models.load import Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
 from .refine.click import refine_prompt
+from .refine.probabilities import check_refiner, refine_probabilities
 from .refine.refine import refine_regions
 from .refine.result import Refinement
 from .region_table import region_table
@@ -61,10 +63,17 @@ class S2CLIP:
     True
     """
 
-    def __init__(self, spec: ModelSpec, models: Models, device: torch.device) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        models: Models,
+        device: torch.device,
+        diffusion: DiffusionModel | None = None,
+    ) -> None:
         self.spec = spec
         self.models = models
         self.device = device
+        self.diffusion = diffusion
         self._text = TextEncoder(models.clip)
 
     @classmethod
@@ -76,6 +85,7 @@ class S2CLIP:
         vfm: str | None = None,
         precision: Precision = "auto",
         weights: Literal["random"] | Mapping[str, Path | str] | None = None,
+        diffusion: str | Path | DiffusionModel | None = None,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> S2CLIP:
@@ -98,6 +108,9 @@ class S2CLIP:
         weights : "random" or mapping, optional
             Files instead of those in the store, by part (``"clip"``, ``"vfm"``,
             ``"sam"``); ``"random"`` builds the real sizes without weights.
+        diffusion : path or DiffusionModel, optional
+            Folder of a Stable Diffusion in the layout of diffusers, for
+            ``Settings(probability_refiner="diffusion")``.
         progress : callable, optional
             Called with a `Progress`.
         cancel : CancelToken, optional
@@ -116,7 +129,9 @@ class S2CLIP:
         chosen = choose_device(device)
         report = Reporter(progress, cancel)
         models = load_models(found, chosen, weights, report, precision)
-        return cls(found, models, chosen)
+        if isinstance(diffusion, str | Path):
+            diffusion = load_diffusion(diffusion, chosen)
+        return cls(found, models, chosen, diffusion)
 
     @property
     def precision(self) -> str:
@@ -331,6 +346,7 @@ class S2CLIP:
         """
         complete = complete_settings(self.spec, take_settings(settings))
         check_settings(complete, self.models.clip)
+        check_refiner(complete, self.diffusion)
         return complete
 
     def _classify(
@@ -351,13 +367,16 @@ class S2CLIP:
             settings,
             lambda done, total: report("classify", done, 2 * total),
         )
-        return classify(
+        coarse = classify(
             scores.maps,
             classes,
             features.image_size,
             logit_scale=None if scores.are_shares else settings.logit_scale,
             probability_threshold=settings.probability_threshold,
             on_rows=lambda done, total: report("classify", total + done, 2 * total),
+        )
+        return refine_probabilities(
+            coarse, features.image, settings, self.device, self.diffusion
         )
 
     def _refine(

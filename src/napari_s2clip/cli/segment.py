@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--precision",
         default="auto",
-        help="what CLIP and the fusion model compute in: "
+        help="what the image encoders compute in: "
         f"{', '.join(get_args(Precision))} (default: %(default)s)",
         metavar="NAME",
     )
@@ -81,6 +81,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PART=PATH",
         help="a weight file of your own for clip, vfm or sam; may be repeated",
+    )
+    add(
+        "--diffusion",
+        type=Path,
+        metavar="FOLDER",
+        help="a Stable Diffusion in the layout of diffusers, for "
+        "--set probability_refiner=diffusion",
     )
     add(
         "--set",
@@ -150,6 +157,7 @@ def run(options: argparse.Namespace) -> int:
             vfm=options.vfm,
             precision=options.precision,
             weights=weights,
+            diffusion=options.diffusion,
             progress=bar,
         )
         check_settings(model, settings)  # what is wrong with them is said once

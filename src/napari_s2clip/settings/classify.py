@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,6 +26,31 @@ class ClassifySettings(Knobs):
         "Probability threshold",
         "Pixels whose best class is less probable become background. Public "
         "configuration.",
+        stage="classify",
+        ge=0,
+        le=1,
+    )
+    probability_refiner: Literal["none", "pamr", "diffusion"] = knob(
+        "none",
+        "Refine probabilities",
+        "Before regions are found: by colours (PAMR), or by the self-attention of "
+        "Stable Diffusion. Seed (Table 3).",
+        stage="classify",
+    )
+    pamr_iterations: int = knob(
+        10,
+        "PAMR iterations",
+        "How often each pixel takes the mean of its neighbours that look like it. "
+        "Public configuration.",
+        stage="classify",
+        ge=1,
+        le=100,
+    )
+    attention_threshold: float = knob(
+        0.1,
+        "Attention threshold",
+        "Stable Diffusion: weaker attention, relative to the strongest to the same "
+        "place, is dropped. Public configuration.",
         stage="classify",
         ge=0,
         le=1,

@@ -1,0 +1,86 @@
+"""Probabilities made to follow the picture, before regions are found.
+
+Optional: PAMR looks at colours, Stable Diffusion's self-attention at what belongs
+together. Labels are taken again afterwards, by the same rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..coarse import CoarseMap, choose_labels
+from .attention_maps import propagate
+from .pamr import pamr
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..models.diffusion import DiffusionModel
+    from ..settings import Settings
+
+__all__ = ["check_refiner", "refine_probabilities"]
+
+
+def check_refiner(settings: Settings, diffusion: DiffusionModel | None) -> None:
+    """Refuse settings that need a model which is not there.
+
+    Raises
+    ------
+    ValueError
+        Names the setting, and how to load the model.
+    """
+    if settings.probability_refiner == "diffusion" and diffusion is None:
+        raise ValueError(
+            "probability_refiner: diffusion needs Stable Diffusion; load the model "
+            "with diffusion=FOLDER (command line: --diffusion FOLDER)"
+        )
+
+
+@torch.inference_mode()
+def refine_probabilities(
+    coarse: CoarseMap,
+    image: NDArray[np.uint8],
+    settings: Settings,
+    device: torch.device,
+    diffusion: DiffusionModel | None = None,
+) -> CoarseMap:
+    """The coarse map as ``settings.probability_refiner`` changes it.
+
+    Parameters
+    ----------
+    coarse : CoarseMap
+    image : ndarray of uint8, (H, W, 3)
+    settings : Settings
+    device : torch.device
+        Where PAMR is computed.
+    diffusion : DiffusionModel, optional
+        For ``"diffusion"``.
+
+    Raises
+    ------
+    ValueError
+        If it is ``"diffusion"`` and there is no model for it.
+    """
+    kind = settings.probability_refiner
+    if kind == "none":
+        return coarse
+    planes = [coarse.probabilities]
+    if coarse.background is not None:
+        planes.append(coarse.background[None])
+    maps = torch.from_numpy(np.concatenate(planes)).to(device)
+    if kind == "pamr":
+        pixels = torch.as_tensor(image).permute(2, 0, 1).float().to(device)
+        maps = pamr(pixels, maps, settings.pamr_iterations)
+    else:
+        check_refiner(settings, diffusion)
+        assert diffusion is not None
+        attentions = diffusion.attention(image)
+        maps = propagate(attentions, maps, settings.attention_threshold)
+    count = len(coarse.probabilities)
+    labels = choose_labels(maps, count, settings.probability_threshold)
+    found = maps.clamp(0, 1).cpu().numpy()
+    background = None if coarse.background is None else found[count]
+    return CoarseMap(labels.cpu().numpy().astype(np.uint16), found[:count], background)
