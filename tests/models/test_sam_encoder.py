@@ -120,3 +120,38 @@ def test_scores_are_never_more_than_the_bound(monkeypatch):
     q = torch.randn(1, 25, 4)
     positioned_attention(q, q, q, torch.randn(5, 5, 4), torch.randn(5, 5, 4))
     assert sizes == [50] * 12 + [25]
+
+
+@pytest.mark.parametrize(
+    ("width", "heads"), [(768, 12), (1024, 16), (1280, 16)], ids=["B", "L", "H"]
+)
+def test_real_widths_with_their_windows_and_grid(width, heads):
+    """Two blocks of each size, one with windows that do not divide the grid."""
+    from segment_anything.modeling import ImageEncoderViT
+
+    torch.manual_seed(0)
+    encoder = ImageEncoderViT(
+        depth=2,
+        embed_dim=width,
+        img_size=1024,
+        mlp_ratio=4,
+        norm_layer=lambda size: nn.LayerNorm(size, eps=1e-6),
+        num_heads=heads,
+        patch_size=16,
+        qkv_bias=True,
+        use_rel_pos=True,
+        global_attn_indexes=(1,),
+        window_size=14,
+        out_chans=256,
+    )
+    encoder.eval().requires_grad_(False)
+    for block in encoder.blocks:
+        nn.init.normal_(block.attn.rel_pos_h, std=0.2)
+        nn.init.normal_(block.attn.rel_pos_w, std=0.2)
+    pixels = torch.randn(1, 3, 1024, 1024)
+    with torch.inference_mode():
+        expected = encoder(pixels)
+        found = fast_encoder(encoder)(pixels)
+        low = fast_encoder(encoder, torch.bfloat16)(pixels)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    assert torch.cosine_similarity(low.float(), expected, dim=1).min() > 0.99

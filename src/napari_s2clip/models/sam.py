@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -263,7 +263,7 @@ class SamModel:
     def resizer(self, embedding: SamEmbedding) -> MaskResizer:
         """What brings decoder logits to the size of the image."""
         low = self.sam.prompt_encoder.mask_input_size
-        return MaskResizer(
+        return _resizer(
             (int(low[0]), int(low[1])),
             self.side,
             embedding.input_size,
@@ -282,6 +282,10 @@ class SamModel:
             parts[name] = copy.deepcopy(parts[name]).cpu()
         twin.sam._modules = parts  # noqa: SLF001
         return twin
+
+
+# Images of one size share it, and so do clicks on one image.
+_resizer = lru_cache(maxsize=4)(MaskResizer)
 
 
 def _is_cpu(device: torch.device) -> bool:
