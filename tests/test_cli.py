@@ -43,8 +43,8 @@ class FakeModel:
         self.stores = []
         self.error = {}
 
-    def load(self, spec, *, device, vfm, precision, weights, diffusion, progress):
-        self.loaded.append((spec, device, vfm, precision, weights, diffusion))
+    def load(self, spec, *, device, vfm, sam, precision, weights, diffusion, progress):
+        self.loaded.append((spec, device, vfm, sam, precision, weights, diffusion))
         progress(Progress("load", 1, 3, "CLIP"))
         return self
 
@@ -247,7 +247,7 @@ def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
     assert first == f"{photo}: 1 region, 0.8 s, {out / 'photo'}_*"
     assert "uint16 stretched" in second
     # One load for both.
-    assert model.loaded == [("demo", "auto", None, "auto", None, None)]
+    assert model.loaded == [("demo", "auto", None, None, "auto", None, None)]
     assert [call[0].pixels.shape for call in model.calls] == [(12, 9, 3), (20, 30, 3)]
 
 
@@ -268,6 +268,8 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         "clip=/x/clip=1.safetensors",
         "--weights",
         "sam=sam.pth",
+        "--sam",
+        "sam-h",
         "--diffusion",
         "sd",
         "--set",
@@ -282,7 +284,8 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         classes="cat | kitten; dog",
     )
     assert (code, errors) == (0, "")
-    ((name, device, vfm, precision, weights, diffusion),) = model.loaded
+    ((name, device, vfm, sam, precision, weights, diffusion),) = model.loaded
+    assert sam == "sam-h"
     assert diffusion == Path("sd")
     assert (name, device) == ("vit-b-16", "cpu")
     assert (vfm, precision) == ("dinov2-b-14", "bf16")
@@ -329,6 +332,10 @@ def test_an_empty_list_is_a_value_too(model, run, photo, text):
         (["--model", "RN50"], "--model: open_clip's RN50 cannot be .*ResNet; choose a"),
         (["--precision", "fp8"], "--precision: no precision 'fp8'; choose one of auto"),
         (["--vfm", "dino"], "--vfm: no fusion model 'dino'; choose one of dino-s-16, "),
+        (
+            ["--sam", "vit_x"],
+            "--sam: no SAM 'vit_x'; choose one of sam-b, sam-l, sam-h",
+        ),
         (["--classes", " ; "], "classes is empty"),
         (["--classes", "cat; Cat"], "'Cat' is named twice"),
         (["--background", "dog"], "'dog' is named twice"),

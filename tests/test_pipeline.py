@@ -370,3 +370,18 @@ def test_features_print_as_one_line(model, image):
         f"ImageFeatures(120 × 150 px, windows={len(features.dense)}, method='naclip', "
         "model='Demo CLIP')"
     )
+
+
+def test_another_sam_and_fusion_model_are_loaded_by_name(monkeypatch):
+    seen = []
+
+    def stop(spec, *rest):
+        seen.append((spec.vfm.architecture, spec.sam.architecture))
+        raise InterruptedError
+
+    monkeypatch.setattr("napari_s2clip.pipeline.load_models", stop)
+    with pytest.raises(InterruptedError):
+        S2CLIP.load("vit-b-16", vfm="sam-b-16", sam="sam-h")
+    assert seen == [("vit_b", "vit_h")]
+    with pytest.raises(ValueError, match="sam: no SAM 'sam-x'"):
+        S2CLIP.load("vit-b-16", sam="sam-x")

@@ -83,6 +83,7 @@ class S2CLIP:
         *,
         device: str = "auto",
         vfm: str | None = None,
+        sam: str | None = None,
         precision: Precision = "auto",
         weights: Literal["random"] | Mapping[str, Path | str] | None = None,
         diffusion: str | Path | DiffusionModel | None = None,
@@ -101,6 +102,8 @@ class S2CLIP:
         vfm : str, optional
             Another fusion model than the specification's, a key of
             `napari_s2clip.models.specs.VFMS`.
+        sam : str, optional
+            Another SAM to refine, a key of `napari_s2clip.models.specs.SAMS`.
         precision : {"auto", "fp32", "bf16", "fp16"}
             Of CLIP and the fusion model. ``"auto"`` is what the specification prefers,
             which for ``"demo"`` is fp32; then fp16 with CUDA, bf16 on a CPU that has
@@ -126,6 +129,8 @@ class S2CLIP:
         found = find_spec(spec)
         if vfm is not None:
             found = found.with_vfm(vfm)
+        if sam is not None:
+            found = found.with_sam(sam)
         chosen = choose_device(device)
         report = Reporter(progress, cancel)
         models = load_models(found, chosen, weights, report, precision)

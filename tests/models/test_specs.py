@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import timm
 
-from napari_s2clip.models.specs import SPECS, VFMS, find_spec
+from napari_s2clip.models.specs import SAMS, SPECS, VFMS, find_spec
 
 
 @pytest.mark.parametrize("name", VFMS)
@@ -60,3 +60,26 @@ def test_the_documentation_lists_the_names_and_files():
         assert f"| `{name}` | " in text
         for part in (spec.clip, spec.sam):
             assert part.built_in or f"`{part.folder}/{part.filename}`" in text
+
+
+@pytest.mark.parametrize("name", SAMS)
+def test_a_specification_takes_another_sam(name):
+    spec = SPECS["vit-b-16"].with_sam(name)
+    assert spec.sam == SAMS[name]
+    assert spec.sam.role == "sam"
+    assert SAMS[name].title in spec.description
+    assert (spec.clip, spec.vfm) == (SPECS["vit-b-16"].clip, SPECS["vit-b-16"].vfm)
+    assert (spec is SPECS["vit-b-16"]) == (name == "sam-b")
+
+
+@pytest.mark.parametrize("name", SAMS)
+def test_segment_anything_builds_each(name):
+    from segment_anything import sam_model_registry
+
+    assert SAMS[name].architecture in sam_model_registry
+    assert SAMS[name].source.endswith(SAMS[name].filename)
+
+
+def test_an_unknown_sam_is_refused():
+    with pytest.raises(ValueError, match="no SAM 'sam-x'; choose one of sam-b, sam-l"):
+        SPECS["demo"].with_sam("sam-x")

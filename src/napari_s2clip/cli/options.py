@@ -81,7 +81,7 @@ def read_weights(pairs: Sequence[str]) -> dict[str, Path] | None:
     return found or None
 
 
-def check_model(name: str, vfm: str | None) -> None:
+def check_model(name: str, vfm: str | None, sam: str | None) -> None:
     """Refuse names that stand for no models."""
     from ..models.specs import find_spec
 
@@ -92,6 +92,8 @@ def check_model(name: str, vfm: str | None) -> None:
     try:
         if vfm is not None:
             spec.with_vfm(vfm)
+        if sam is not None:
+            spec.with_sam(sam)
     except ValueError as error:
         raise UsageError(f"--{error}") from error
 

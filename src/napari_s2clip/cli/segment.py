@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from .. import __version__
-from ..models.specs import SPECS, VFMS, Precision
+from ..models.specs import SAMS, SPECS, VFMS, Precision
 from .console import EXPECTED, PROGRAM, ProgressBar, complain, say, sentence
 from .options import (
     check_model,
@@ -66,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--vfm",
         metavar="NAME",
         help=f"another fusion model than the model's own: {', '.join(VFMS)}",
+    )
+    add(
+        "--sam",
+        metavar="NAME",
+        help=f"another SAM than the model's own: {', '.join(SAMS)}",
     )
     add("--device", default="auto", help="auto (default), cpu, cuda or mps")
     add(
@@ -139,7 +144,7 @@ def run(options: argparse.Namespace) -> int:
     classes = read_classes(options.classes, options.background)
     settings = read_settings(options.settings, refine=not options.no_refine)
     weights = read_weights(options.weights)
-    check_model(options.model, options.vfm)
+    check_model(options.model, options.vfm, options.sam)
     check_precision(options.precision)
     refuse_collisions(options.images, options.out)
 
@@ -155,6 +160,7 @@ def run(options: argparse.Namespace) -> int:
             options.model,
             device=options.device,
             vfm=options.vfm,
+            sam=options.sam,
             precision=options.precision,
             weights=weights,
             diffusion=options.diffusion,

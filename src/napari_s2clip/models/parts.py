@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 __all__ = [
     "DINO_B8",
+    "SAMS",
     "SAM_B",
     "VFMS",
     "Computed",
@@ -84,14 +85,25 @@ def clip_part(title: str, architecture: str, repository: str) -> Part:
     )
 
 
-SAM_B: Final = Part(
-    "sam",
-    "SAM ViT-B",
-    "vit_b",
-    "segment-anything",
-    "sam_vit_b_01ec64.pth",
-    "https://dl.fbaipublicfiles.com/segment_anything/sam_vit_b_01ec64.pth",
-)
+def _sam(title: str, architecture: str, filename: str) -> Part:
+    return Part(
+        "sam",
+        title,
+        architecture,
+        "segment-anything",
+        filename,
+        f"https://dl.fbaipublicfiles.com/segment_anything/{filename}",
+    )
+
+
+SAMS: Final[dict[str, Part]] = {
+    "sam-b": _sam("SAM ViT-B", "vit_b", "sam_vit_b_01ec64.pth"),
+    "sam-l": _sam("SAM ViT-L", "vit_l", "sam_vit_l_0b3195.pth"),
+    "sam-h": _sam("SAM ViT-H", "vit_h", "sam_vit_h_4b8939.pth"),
+}
+"""Models that refine, by name."""
+
+SAM_B: Final = SAMS["sam-b"]
 
 
 def _timm(title: str, architecture: str) -> Part:

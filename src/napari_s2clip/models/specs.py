@@ -12,12 +12,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from ..method_settings import takes
-from .parts import DINO_B8, SAM_B, VFMS, Part, PartName, Precision, clip_part
+from .parts import DINO_B8, SAM_B, SAMS, VFMS, Part, PartName, Precision, clip_part
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 __all__ = [
+    "SAMS",
     "SPECS",
     "VFMS",
     "ModelSpec",
@@ -91,6 +92,27 @@ class ModelSpec:
             # What a specification changes here, it does for its own fusion model.
             proxy_gamma=type(self).proxy_gamma,
         )
+
+    def with_sam(self, name: str) -> ModelSpec:
+        """The same with another SAM to refine.
+
+        Parameters
+        ----------
+        name : str
+            A key of `SAMS`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such name.
+        """
+        if name not in SAMS:
+            raise ValueError(f"sam: no SAM {name!r}; choose one of {', '.join(SAMS)}")
+        sam = SAMS[name]
+        if sam == self.sam:
+            return self
+        description = f"{self.clip.title}, {self.vfm.title}, {sam.title}."
+        return replace(self, description=description, sam=sam)
 
     @property
     def parts(self) -> tuple[Part, Part, Part]:
