@@ -7,13 +7,11 @@ pixels in a row, of all regions at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from .._opencv import cv2
-from .maps import Regions, check_maps
+from .maps import Regions, check_maps, in_steps, mean_of_steps
 from .runs import Runs
 
 __all__ = ["find_regions"]
@@ -70,73 +68,48 @@ def find_regions(
     values[best < threshold] = -1
     if not background:
         values[labels == 0] = -1
-    maps = _Maps(probabilities, rest)
     runs = Runs.of(values)
-    components = _components(values, runs, maps, threshold, connected=connected)
-    return _describe(values, runs, components, maps, min_area)
-
-
-@dataclass(frozen=True)
-class _Maps:
-    """Probabilities (C, h, w) of the values from 1, and of 0 if it is wanted."""
-
-    classes: NDArray[np.float32]
-    rest: NDArray[np.float32] | None
-
-    def of(self, value: int) -> NDArray[np.float32]:
-        if value:
-            return np.asarray(self.classes[value - 1])
-        assert self.rest is not None
-        return self.rest
-
-    def own(self, values: NDArray[np.int32]) -> NDArray[np.float32]:
-        """The probability of each pixel's own class, in reading order."""
-        plane = np.maximum(values.ravel() - 1, 0).astype(np.intp)
-        at = plane * values.size + np.arange(values.size)
-        own: NDArray[np.float32] = self.classes.ravel().take(at)
-        if self.rest is not None:
-            is_rest = values.ravel() == 0
-            own[is_rest] = self.rest.ravel()[is_rest]
-        return own
-
-
-def _components(
-    values: NDArray[np.int32],
-    runs: Runs,
-    maps: _Maps,
-    threshold: float,
-    *,
-    connected: bool,
-) -> NDArray[np.int64]:
-    """The component of each run, from 1, 0 where no region can be."""
-    found = np.zeros(len(runs), np.int64)
+    own = np.zeros(labels.shape, np.float32)
+    components = np.zeros(len(runs), np.int32)
     count = 0
     for value, some in runs.by_value():
-        if value < 0 or maps.of(value).max() < threshold:
+        if value < 0:
             continue
-        if not connected:
-            count += 1
-            found[some] = count
+        plane = probabilities[value - 1] if value else rest
+        if plane is None or plane.max() < threshold:
             continue
-        top, bottom = runs.rows[some[0]], runs.rows[some[-1]] + 1
-        left, right = runs.first[some].min(), runs.last[some].max() + 1
-        mask = (values[top:bottom, left:right] == value).view(np.uint8)
-        # Without OpenCV's own statistics, which take four times as long.
-        n, numbers = cv2.connectedComponents(mask, connectivity=8, ltype=cv2.CV_32S)
-        at = np.asarray(numbers)[runs.rows[some] - top, runs.first[some] - left]
-        found[some] = at + count
-        count += n - 1
-    return found
+        window = runs.box(some)
+        mask = values[window] == value
+        np.copyto(own[window], plane[window], where=mask)
+        numbers = _number(mask) if connected else mask
+        top, left = window[0].start, window[1].start
+        at = numbers[runs.rows[some] - top, runs.first[some] - left]
+        components[some] = at + np.int32(count)
+        count += int(at.max())
+    return _describe(runs, components, own.ravel(), min_area)
+
+
+def _number(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The component of each pixel, from 1, in any order.
+
+    Without OpenCV's own statistics, which take four times as long.
+    """
+    _, numbers = cv2.connectedComponents(
+        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
+    )
+    return np.asarray(numbers, np.int32)
 
 
 def _describe(
-    values: NDArray[np.int32],
     runs: Runs,
-    components: NDArray[np.int64],
-    maps: _Maps,
+    components: NDArray[np.int32],
+    own: NDArray[np.float32],
     min_area: int,
 ) -> Regions:
-    """What `Regions` holds, for components of at least ``min_area`` pixels."""
+    """What `Regions` holds, for components of at least ``min_area`` pixels.
+
+    ``own`` is the probability of each pixel's class, in reading order.
+    """
     areas = np.bincount(components, runs.lengths).astype(np.int64)
     # Of runs in reading order the first one written last.
     first_run = np.zeros(len(areas), np.int64)
@@ -146,13 +119,12 @@ def _describe(
     if not len(kept):
         return Regions.none(runs.shape)
     kept = kept[np.lexsort((first_run[kept], runs.values[first_run[kept]]))]
-    number = np.zeros(len(areas), np.int64)
-    number[kept] = np.arange(1, len(kept) + 1)
-    regions, n = number[components], len(kept)
-    ids = np.repeat(regions, runs.lengths)
-    own = maps.own(values)
-    # One after the other in reading order, as the reference adds them.
-    sums = np.bincount(ids, own, n + 1)[1:]
+    n = len(kept)
+    number = np.zeros(len(areas), np.int32)
+    number[kept] = np.arange(1, n + 1)
+    regions = number[components]
+    sums: NDArray[np.float64] = np.zeros(n + 1)
+    np.add.at(sums, regions, runs.sums(in_steps(own)))
     left, right = runs.extremes(regions, n)
     inside = regions > 0
     bottom = np.zeros(n + 1, np.int64)
@@ -161,10 +133,10 @@ def _describe(
     width = runs.shape[1]
     top = runs.rows[first_run[kept]]
     return Regions(
-        labels=ids.reshape(runs.shape).astype(np.int32),
+        labels=np.repeat(regions, runs.lengths).reshape(runs.shape),
         classes=runs.values[first_run[kept]].astype(np.int64),
         areas=areas[kept],
-        scores=sums / areas[kept],
+        scores=mean_of_steps(sums[1:], areas[kept]),
         boxes=np.stack([left, top, right, bottom[1:]], 1),
         points=np.stack([at % width, at // width], 1),
     )

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from .._opencv import cv2
 
-__all__ = ["Regions", "check_maps", "full_resolution_regions", "half_resolution"]
+__all__ = [
+    "Regions",
+    "check_maps",
+    "full_resolution_regions",
+    "half_resolution",
+    "in_steps",
+    "mean_of_steps",
+]
 
 _Label = TypeVar("_Label", bound=np.integer)
 
@@ -141,6 +148,23 @@ def check_maps(
             f"probabilities for 1 to {len(probabilities)} only"
         )
     return best
+
+
+_STEPS = 2.0**24
+"""Probabilities are added in steps of this fraction, 6e-8."""
+
+
+def in_steps(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Whole numbers whose sums are exact, so that their order does not matter."""
+    steps: NDArray[np.float32] = np.rint(probabilities * np.float32(_STEPS))
+    return steps
+
+
+def mean_of_steps(
+    sums: NDArray[np.floating[Any]], areas: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Mean probabilities from sums of `in_steps`."""
+    return np.asarray(sums / (areas * _STEPS), np.float64)
 
 
 def full_resolution_regions(

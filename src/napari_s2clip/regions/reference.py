@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import measure
 
-from .maps import Regions, check_maps
+from .maps import Regions, check_maps, in_steps, mean_of_steps
 
 __all__ = ["find_regions_reference"]
 
@@ -61,8 +61,9 @@ def find_regions_reference(
             rows, columns = np.nonzero(mask)
             classes.append(value)
             areas.append(mask.sum())
-            # Added in reading order, so that the fast way can be equal to the last bit.
-            scores.append(own[mask].cumsum(dtype=np.float64)[-1] / mask.sum())
+            # Exact sums, so that the fast way can be equal to the last bit.
+            total = in_steps(own[mask]).sum(dtype=np.float64)
+            scores.append(mean_of_steps(total, mask.sum()))
             points.append((x, y))
             boxes.append((columns.min(), rows.min(), columns.max(), rows.max()))
             ids[mask] = len(classes)

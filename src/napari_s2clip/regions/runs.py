@@ -68,8 +68,20 @@ class Runs:
         for some in np.split(order, ends):
             yield int(self.values[some[0]]), some
 
+    def box(self, some: NDArray[np.int64]) -> tuple[slice, slice]:
+        """Rows and columns that hold some of the runs, given in reading order."""
+        rows, first, last = self.rows[some], self.first[some], self.last[some]
+        return (
+            slice(int(rows[0]), int(rows[-1]) + 1),
+            slice(int(first.min()), int(last.max()) + 1),
+        )
+
+    def sums(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Sum of the pixels (h * w,) of each run."""
+        return np.add.reduceat(pixels, self.starts, dtype=np.float64)
+
     def extremes(
-        self, groups: NDArray[np.int64], n: int
+        self, groups: NDArray[np.int32], n: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First and last column of each group from 1 to ``n``; 0 is no group."""
         left, right = np.full(n + 1, self.shape[1]), np.full(n + 1, -1)
@@ -78,7 +90,7 @@ class Runs:
         return left[1:], right[1:]
 
     def argmax(
-        self, groups: NDArray[np.int64], n: int, pixels: NDArray[np.float32]
+        self, groups: NDArray[np.int32], n: int, pixels: NDArray[np.float32]
     ) -> NDArray[np.int64]:
         """The largest pixel of each group from 1 to ``n``, the first of equals.
 
