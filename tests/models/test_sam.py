@@ -144,6 +144,15 @@ def test_what_does_not_fit_on_the_device_is_decoded_on_the_cpu(
     assert "SAM decodes on the CPU" in caplog.text
 
 
+def test_masks_are_enlarged_where_they_lie(sam, image):
+    embedding = sam.encode(image)
+    logits, _ = sam.decode(embedding, boxes=BOXES)
+    # The embedding is on a device whose memory ran out, the logits are not.
+    elsewhere = embedding.on(torch.device("meta"))
+    found = sam.resizer(elsewhere, logits.device).full(logits)
+    assert torch.equal(found, sam.resizer(embedding).full(logits))
+
+
 def full_on(device):
     def in_chunks(run, total, chunk, where, what, on_chunk):
         if where == device:

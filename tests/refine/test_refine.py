@@ -33,7 +33,7 @@ class FakeSam:
         self.first += count
         return self.masks[part], self.scores[part]
 
-    def resizer(self, embedding):
+    def resizer(self, embedding, device):
         return MaskResizer(SIZE, max(SIZE), SIZE, SIZE, torch.device("cpu"))
 
 

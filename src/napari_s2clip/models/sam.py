@@ -260,15 +260,17 @@ class SamModel:
         found: Tensor = self.sam.prompt_encoder.get_dense_pe()
         return found
 
-    def resizer(self, embedding: SamEmbedding) -> MaskResizer:
-        """What brings decoder logits to the size of the image."""
+    def resizer(
+        self, embedding: SamEmbedding, device: torch.device | None = None
+    ) -> MaskResizer:
+        """What brings decoder logits to the size of the image, on their device."""
         low = self.sam.prompt_encoder.mask_input_size
         return _resizer(
             (int(low[0]), int(low[1])),
             self.side,
             embedding.input_size,
             embedding.image_size,
-            embedding.features.device,
+            device or embedding.features.device,
         )
 
     def on_cpu(self) -> SamModel:

@@ -73,7 +73,7 @@ def refine_prompt(
         mask_inputs=shape,
     )
     found = np.zeros((height, width), bool)
-    window = sam.resizer(embedding).window(logits[0])
+    window = sam.resizer(embedding, logits.device).window(logits[0])
     if window is not None:
         found[window.rows, window.columns] = (window.logits > 0).cpu().numpy()
     return found, float(score[0])

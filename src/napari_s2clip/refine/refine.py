@@ -122,7 +122,6 @@ def refine_regions(
     grid = (regions.labels.shape[0], regions.labels.shape[1])
     size = (coarse.shape[0], coarse.shape[1])
     merger = MaskMerger(coarse, partial(of_class, probabilities))
-    resizer = sam.resizer(embedding)
     total = 2 * len(asked)  # every prompt is decoded, then merged
     for first in range(0, len(asked), _BLOCK):
         block = asked[first : first + _BLOCK]
@@ -138,6 +137,8 @@ def refine_regions(
             ),
             on_chunk=_shifted(report, 2 * first, total),
         )
+        # Where memory ran out they lie on the CPU.
+        resizer = sam.resizer(embedding, logits.device)
         scores = iou.cpu().numpy()
         result.sam_scores[block] = scores
         result.used[block] = scores > iou_threshold
