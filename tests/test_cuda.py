@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from napari_s2clip import S2CLIP, Settings
+from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.features import encode as encode_module
 from napari_s2clip.features.methods import METHODS
+from napari_s2clip.models import sam as sam_module
 
 pytestmark = [
     pytest.mark.gpu,
@@ -62,3 +64,50 @@ def test_windows_are_halved_when_the_memory_is_full(monkeypatch, caplog):
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert "memory ran out" in caplog.text
     assert torch.allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_the_image_embedding_is_that_of_the_cpu(image, precision):
+    found, expected = (
+        load(*where).models.sam.encode(image).features.cpu()
+        for where in (("cuda", precision), ("cpu", "fp32"))
+    )
+    least = 0.9999 if precision == "fp32" else 0.98
+    assert torch.cosine_similarity(found, expected, dim=1).min() > least
+
+
+@pytest.mark.parametrize("mode", ["fixed", "trident"])
+def test_refinement_is_that_of_the_cpu(mode):
+    scene = draw_scene(160, np.random.default_rng(0))
+    settings = Settings(refine_mode=mode)
+    found, expected = (
+        load(device, "fp32").segment(scene.image, scene.names, settings=settings)
+        for device in ("cuda", "cpu")
+    )
+    assert (found.refined == expected.refined).mean() > 0.995
+    np.testing.assert_allclose(
+        found.region_table["sam_score"], expected.region_table["sam_score"], atol=1e-2
+    )
+
+
+@pytest.mark.parametrize("room", [300 << 20, 0], ids=["halved", "on the CPU"])
+def test_prompts_that_do_not_fit(monkeypatch, caplog, room):
+    model = S2CLIP.load("vit-b-16", device="cuda", weights="random", precision="fp16")
+    sam = model.models.sam
+    embedding = sam.encode(np.zeros((200, 300, 3), np.uint8))
+    boxes = np.random.default_rng(0).uniform(0, 100, (64, 4)) + [0, 0, 100, 100]
+    expected, scores = (t.cpu() for t in sam.decode(embedding, boxes=boxes))
+    monkeypatch.setattr(sam_module, "free_memory", lambda device: 1 << 40)
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    allowed = torch.cuda.memory_allocated() + room
+    torch.cuda.set_per_process_memory_fraction(min(1.0, allowed / total))
+    try:
+        with caplog.at_level(logging.WARNING):
+            found, iou = sam.decode(embedding, boxes=boxes)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert "memory ran out" in caplog.text
+    assert ("SAM decodes on the CPU" in caplog.text) == (room == 0)
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-2, rtol=1e-2)
+    torch.testing.assert_close(iou.cpu(), scores, atol=1e-2, rtol=1e-2)
