@@ -95,7 +95,8 @@ def test_prompts_that_do_not_fit(monkeypatch, caplog, room):
     model = S2CLIP.load("vit-b-16", device="cuda", weights="random", precision="fp16")
     sam = model.models.sam
     embedding = sam.encode(np.zeros((200, 300, 3), np.uint8))
-    boxes = np.random.default_rng(0).uniform(0, 100, (64, 4)) + [0, 0, 100, 100]
+    boxes = np.random.default_rng(0).uniform(0, 100, (64, 4))
+    boxes[:, 2:] += 100
     expected, scores = (t.cpu() for t in sam.decode(embedding, boxes=boxes))
     monkeypatch.setattr(sam_module, "free_memory", lambda device: 1 << 40)
     torch.cuda.empty_cache()
