@@ -172,6 +172,17 @@ def test_as_many_prompts_as_half_of_the_memory_holds(sam, monkeypatch, free, exp
     assert sam.prompts_at_once() == expected
 
 
+def test_a_cpu_decodes_what_its_cache_holds(sam, monkeypatch):
+    assert sam.prompts_at_once() == 64
+    # 262 kB for each of the demo SAM's embeddings.
+    monkeypatch.setattr(module, "CACHE", 5 * 4 * 32 * 32 * 64 + 1)
+    assert sam.prompts_at_once() == 5
+    monkeypatch.setattr(module, "CACHE", 1)
+    assert sam.prompts_at_once() == 1
+    monkeypatch.setattr(module, "_is_cpu", lambda device: False)
+    assert sam.prompts_at_once() == 64
+
+
 def test_each_prompt_is_encoded_once(sam, image, monkeypatch):
     embedding = sam.encode(image)
     seen = []

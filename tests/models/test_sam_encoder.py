@@ -107,7 +107,7 @@ def test_squares_beyond_fp16_do_not_overflow():
 def test_scores_are_never_more_than_the_bound(monkeypatch):
     sizes = []
     real = torch.Tensor.softmax
-    monkeypatch.setitem(module._SCORES, "cpu", 70)
+    monkeypatch.setitem(module._BYTES, "cpu", 4 * 70)
     monkeypatch.setattr(
         torch.Tensor,
         "softmax",
@@ -120,6 +120,12 @@ def test_scores_are_never_more_than_the_bound(monkeypatch):
     q = torch.randn(1, 25, 4)
     positioned_attention(q, q, q, torch.randn(5, 5, 4), torch.randn(5, 5, 4))
     assert sizes == [50] * 12 + [25]
+    # Half as large, twice as many: 140 of 625.
+    sizes.clear()
+    low = q.bfloat16()
+    tables = torch.randn(2, 5, 5, 4).bfloat16()
+    positioned_attention(low, low, low, *tables)
+    assert sizes == [125] * 5
 
 
 @pytest.mark.parametrize(

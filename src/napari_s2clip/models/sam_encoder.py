@@ -19,8 +19,8 @@ from .precision import lower
 
 __all__ = ["PositionedAttention", "fast_encoder", "positioned_attention"]
 
-_SCORES: Final = {"cpu": 1 << 21, "cuda": 1 << 27, "mps": 1 << 25}
-"""Attention scores held at once, by kind of device."""
+_BYTES: Final = {"cpu": 1 << 23, "cuda": 1 << 28, "mps": 1 << 26}
+"""Attention scores held at once, by kind of device; a CPU's cache holds these."""
 
 
 def positioned_attention(
@@ -51,7 +51,8 @@ def positioned_attention(
     -------
     Tensor, (G, h * w, d)
     """
-    limit = max_scores or _SCORES.get(q.device.type, _SCORES["cpu"])
+    most = _BYTES.get(q.device.type, _BYTES["cpu"])
+    limit = max_scores or most // q.element_size()
     groups, count, width = q.shape
     h, w = len(rows), len(columns)
     grid = q.view(groups, h, w, width)
