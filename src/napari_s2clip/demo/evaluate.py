@@ -180,22 +180,17 @@ def _oracle(
     settings: Settings,
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     """Blurred truth and what SAM makes of it."""
-    from ..refine.refine import refine_regions
-    from ..regions import find_regions, half_resolution
+    from ..refine import refine_map
 
     probabilities = blurred_truth(truth, classes)
     labels = (probabilities.argmax(0) + 1).astype(np.uint16)
-    regions = find_regions(
-        *half_resolution(labels, probabilities),
-        threshold=settings.coarse_threshold,
-        min_area=settings.min_region_area,
-    )
-    refined = refine_regions(
-        model.models.sam,
+    refined = refine_map(
         features.sam,
         labels,
         probabilities,
-        regions,
+        model.models.sam,
+        coarse_threshold=settings.coarse_threshold,
+        min_area=settings.min_region_area,
         iou_threshold=settings.iou_threshold,
         prompt_box=settings.prompt_box,
         prompt_point=settings.prompt_point,

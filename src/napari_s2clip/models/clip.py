@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .packed_linear import pack_linears
 from .plain_vit import check_tower
 from .positions import Positions, resample_positions
-from .precision import lower
+from .precision import enter_float32, lower
 from .text_tower import encode_texts
 
 if TYPE_CHECKING:
@@ -117,10 +117,6 @@ class BlockParts:
         return result
 
 
-def _to_float(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (args[0].float(), *args[1:])
-
-
 class ClipModel:
     """A frozen CLIP of open_clip.
 
@@ -165,7 +161,7 @@ class ClipModel:
             # open_clip gives texts the type of the weights; sums are to be float32.
             text: Any = getattr(self.model, "text", self.model)
             if hasattr(text, "transformer"):
-                text.transformer.register_forward_pre_hook(_to_float)
+                enter_float32(text.transformer)
         self._blocks: list[nn.Module] = list(self._visual.transformer.resblocks)
         self.blocks = tuple(BlockParts(block) for block in self._blocks)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .parts import Computed, Precision
 
-__all__ = ["DTYPES", "choose_precision", "cpu_has_bf16", "lower"]
+__all__ = ["DTYPES", "choose_precision", "cpu_has_bf16", "enter_float32", "lower"]
 
 log = logging.getLogger(__name__)
 
@@ -132,3 +132,12 @@ def lower(module: nn.Module, dtype: torch.dtype) -> None:
                 low = nn.Parameter(weight.detach().to(dtype), requires_grad=False)
                 setattr(part, name, low)
             part.register_forward_pre_hook(convert, with_kwargs=True)
+
+
+def enter_float32(module: nn.Module) -> None:
+    """Give a module its first argument in float32, whatever comes before it."""
+
+    def convert(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (args[0].float(), *args[1:])
+
+    module.register_forward_pre_hook(convert)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .packed_linear import pack_linears
-from .precision import lower
+from .precision import enter_float32, lower
 
 __all__ = ["PositionedAttention", "fast_encoder", "positioned_attention"]
 
@@ -122,10 +122,6 @@ class PositionedAttention(nn.Module):
         return result
 
 
-def _to_float(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return (args[0].float(), *args[1:])
-
-
 def fast_encoder(encoder: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
     """An image encoder of segment_anything that computes the same in less memory.
 
@@ -151,7 +147,7 @@ def fast_encoder(encoder: nn.Module, dtype: torch.dtype = torch.float32) -> nn.M
     if dtype != torch.float32:
         # Its squares can be beyond what fp16 holds.
         for part in (fast.neck[1], fast.neck[3]):
-            part.register_forward_pre_hook(_to_float)
+            enter_float32(part)
     pack_linears(fast)
     result: nn.Module = fast
     return result

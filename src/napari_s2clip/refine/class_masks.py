@@ -11,10 +11,21 @@ from torch import Tensor
 if TYPE_CHECKING:
     from ..models.sam import SamModel
 
-__all__ = ["MaskPrompt", "class_mask", "embed_mask"]
+__all__ = [
+    "MaskKind",
+    "MaskPrompt",
+    "Mode",
+    "choose_mask",
+    "class_mask",
+    "embed_mask",
+]
 
 MaskPrompt: TypeAlias = Literal["auto", "off", "logit", "trident"]
 """``"auto"`` is ``"trident"`` in its mode, else ``"off"``."""
+
+MaskKind: TypeAlias = Literal["logit", "trident"]
+
+Mode: TypeAlias = Literal["fixed", "trident"]
 
 _LIMIT = 8.0
 """Largest logit of a mask prompt: probabilities of 0.0003 and 0.9997."""
@@ -23,11 +34,18 @@ _COEFFICIENT = 0.005
 """What Trident multiplies probabilities with (tau_m)."""
 
 
+def choose_mask(prompt: MaskPrompt, mode: Mode) -> MaskKind | None:
+    """Which mask is given; None for none."""
+    if prompt == "auto":
+        return "trident" if mode == "trident" else None
+    return None if prompt == "off" else prompt
+
+
 def class_mask(
     sam: SamModel,
     probability: Tensor,
     image_size: tuple[int, int],
-    kind: Literal["logit", "trident"],
+    kind: MaskKind,
     threshold: float = 0.2,
 ) -> Tensor:
     """One mask for all regions of a class.
@@ -66,9 +84,7 @@ def class_mask(
 
 
 @torch.inference_mode()
-def embed_mask(
-    sam: SamModel, mask: Tensor, kind: Literal["logit", "trident"]
-) -> Tensor:
+def embed_mask(sam: SamModel, mask: Tensor, kind: MaskKind) -> Tensor:
     """The dense embedding (c, h, w) of a mask (1, 4h, 4w).
 
     Trident passes the mask without the axis of a batch. Its convolutions take that, but

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..progress import Reporter
 from ..regions import Regions, full_resolution_regions
-from .class_masks import MaskPrompt, class_mask, embed_mask
+from ..regions.maps import of_class
+from .class_masks import MaskKind, MaskPrompt, Mode, choose_mask, class_mask, embed_mask
 from .merge import MaskMerger
 from .prompts import boxes_in_image, points_in_image
-from .result import Refinement, of_class
+from .result import Refinement
 from .trident import refine_as_trident
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Mode", "refine_regions"]
 
-Mode: TypeAlias = Literal["fixed", "trident"]
 
 _BLOCK = 512
 """Regions decoded before their masks are merged: 128 MB of SAM's small logits."""
@@ -97,8 +97,7 @@ def refine_regions(
             f"embedding's image {embedding.image_size} differ in size; give those of "
             "one image"
         )
-    if mask_prompt == "auto":
-        mask_prompt = "trident" if mode == "trident" else "off"
+    mask_kind = choose_mask(mask_prompt, mode)
     asked = np.flatnonzero((regions.classes > 0) | refine_background)
     if not len(asked):
         report("refine", 1, 1)
@@ -115,7 +114,7 @@ def refine_regions(
             coarse_threshold=coarse_threshold,
             prompt_box=prompt_box,
             prompt_point=prompt_point,
-            mask_prompt=mask_prompt,
+            mask_kind=mask_kind,
             refine_background=refine_background,
         )
     result = Refinement.none(coarse, len(regions))
@@ -133,7 +132,7 @@ def refine_regions(
             boxes=boxes if prompt_box else None,
             points=points[:, None] if prompt_point else None,
             mask_inputs=_class_masks(
-                sam, probabilities, classes, mask_prompt, coarse_threshold
+                sam, probabilities, classes, mask_kind, coarse_threshold
             ),
             on_chunk=_shifted(report, 2 * first, total),
         )
@@ -160,11 +159,11 @@ def _class_masks(
     sam: SamModel,
     probabilities: NDArray[np.float32],
     classes: NDArray[np.int64],
-    kind: MaskPrompt,
+    kind: MaskKind | None,
     threshold: float,
 ) -> DenseOf | None:
     """The embedded mask of each region's class; each class is embedded once."""
-    if kind == "off" or kind == "auto":
+    if kind is None:
         return None
     size = (probabilities.shape[1], probabilities.shape[2])
     values, index = np.unique(classes, return_inverse=True)

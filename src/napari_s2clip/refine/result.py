@@ -1,4 +1,4 @@
-"""What refinement gives, and the probability of a label value."""
+"""What refinement gives."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Refinement", "of_class"]
+__all__ = ["Refinement"]
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,3 @@ class Refinement:
         return cls(
             coarse.copy(), np.full(count, np.nan, np.float32), np.zeros(count, bool)
         )
-
-
-def of_class(
-    probabilities: NDArray[np.float32],
-    value: int,
-    window: tuple[slice, slice] = (slice(None), slice(None)),
-) -> NDArray[np.float32]:
-    """The probability of a label value in a window; that of 0 is what is missing to 1.
-
-    Parameters
-    ----------
-    probabilities : ndarray of float32, (C, H, W)
-    value : int
-        From 0 to C.
-    window : (slice, slice)
-    """
-    if value:
-        return probabilities[(value - 1, *window)]
-    rest = 1 - probabilities[(slice(None), *window)].sum(0)
-    return np.asarray(rest.clip(min=0), np.float32)

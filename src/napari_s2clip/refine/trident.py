@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .class_masks import MaskPrompt, class_mask, embed_mask
-from .result import Refinement, of_class
+from ..regions.maps import of_class
+from .class_masks import MaskKind, class_mask, embed_mask
+from .result import Refinement
 
 if TYPE_CHECKING:
     from ..models.sam import SamEmbedding, SamModel
@@ -42,7 +43,7 @@ def refine_as_trident(
     coarse_threshold: float = 0.2,
     prompt_box: bool = True,
     prompt_point: bool = True,
-    mask_prompt: MaskPrompt = "trident",
+    mask_kind: MaskKind | None = "trident",
     refine_background: bool = False,
 ) -> Refinement:
     """Prompt SAM class after class; see `napari_s2clip.refine.refine_regions`."""
@@ -63,7 +64,7 @@ def refine_as_trident(
             points=_scaled(sam, regions.points[some], grid, embedding)[:, None]
             if prompt_point
             else None,
-            mask_inputs=_shared_mask(sam, own, grid, mask_prompt, coarse_threshold),
+            mask_inputs=_shared_mask(sam, own, grid, mask_kind, coarse_threshold),
         )
         passed = iou > iou_threshold
         result.sam_scores[some] = iou.cpu().numpy()
@@ -107,11 +108,11 @@ def _shared_mask(
     sam: SamModel,
     own: Tensor,
     grid: tuple[int, int],
-    kind: MaskPrompt,
+    kind: MaskKind | None,
     threshold: float,
 ) -> DenseOf | None:
     """The same mask for every region of a class, from its half-resolution map."""
-    if kind == "off" or kind == "auto":
+    if kind is None:
         return None
     half = F.interpolate(own[None, None], grid, mode="bilinear", align_corners=False)
     size = (own.shape[0], own.shape[1])

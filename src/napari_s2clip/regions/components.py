@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._opencv import cv2
-from .maps import Regions, check_maps, in_steps, mean_of_steps
+from .maps import Regions, check_maps, in_steps, mean_of_steps, of_class
 from .runs import Runs
 
 __all__ = ["find_regions"]
@@ -61,8 +61,7 @@ def find_regions(
     best = check_maps(labels, probabilities)
     rest = None
     if background:
-        # Rounding may leave a little less than nothing.
-        rest = np.maximum(0, 1 - probabilities.sum(0))
+        rest = of_class(probabilities, 0)
         best = np.maximum(best, rest)
     values = labels.astype(np.int32)
     values[best < threshold] = -1

@@ -17,6 +17,7 @@ __all__ = [
     "half_resolution",
     "in_steps",
     "mean_of_steps",
+    "of_class",
 ]
 
 _Label = TypeVar("_Label", bound=np.integer)
@@ -181,3 +182,24 @@ def full_resolution_regions(
     ids = regions.labels[np.ix_(rows, columns)]
     own = np.concatenate([[-1], regions.classes])[ids]
     return np.where(own == labels, ids, 0).astype(np.int32)
+
+
+def of_class(
+    probabilities: NDArray[np.float32],
+    value: int,
+    window: tuple[slice, slice] = (slice(None), slice(None)),
+) -> NDArray[np.float32]:
+    """The probability of a label value in a window; that of 0 is what is missing to 1.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, (C, H, W)
+    value : int
+        From 0 to C.
+    window : (slice, slice)
+    """
+    if value:
+        return probabilities[(value - 1, *window)]
+    rest = 1 - probabilities[(slice(None), *window)].sum(0)
+    # Rounding may leave a little less than nothing.
+    return np.asarray(rest.clip(min=0), np.float32)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import measure
 
-from .maps import Regions, check_maps, in_steps, mean_of_steps
+from .maps import Regions, check_maps, in_steps, mean_of_steps, of_class
 
 __all__ = ["find_regions_reference"]
 
@@ -37,7 +37,7 @@ def find_regions_reference(
     # Algorithm 4: class 0 .. C - 1, then the uncertain pixels.
     maps = probabilities
     if background:
-        rest = np.maximum(0, 1 - probabilities.sum(0))
+        rest = of_class(probabilities, 0)
         maps = np.concatenate([rest[None], probabilities])
     values = np.arange(len(maps)) + (0 if background else 1)
     one_hot = labels == values[:, None, None]  # S
