@@ -85,7 +85,6 @@ class SamModel:
         self.sam._modules = dict(sam._modules)  # noqa: SLF001
         self.sam.image_encoder = fast_encoder(sam.image_encoder, dtype)
         self.device = device
-        self.dtype = dtype
         self._resize = ResizeLongestSide(sam.image_encoder.img_size)
 
     @property

@@ -63,7 +63,6 @@ class MaskResizer:
         image_size: tuple[int, int],
         device: torch.device,
     ) -> None:
-        self.image_size = image_size
         self.rows, self.columns = (
             _bilinear(size, inside, device) @ _bilinear(side, n, device)[:inside]
             for size, inside, n in zip(image_size, input_size, low, strict=True)
