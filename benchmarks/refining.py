@@ -71,7 +71,8 @@ def _refine(model: S2CLIP, embedding: object, maps: Maps, mode: str) -> object:
     """Everything after the coarse map and the image encoder."""
     find = find_regions if mode == "fixed" else find_regions_reference
     regions = find(*half_resolution(*maps))
-    return refine_regions(model.models.sam, embedding, *maps, regions, mode=mode)
+    settings = Settings(refine_mode=mode)
+    return refine_regions(model.models.sam, embedding, *maps, regions, settings)
 
 
 def refining_pairs() -> Iterator[Pair]:

@@ -43,8 +43,8 @@ class FakeModel:
         self.stores = []
         self.error = {}
 
-    def load(self, spec, *, device, vfm, sam, precision, weights, diffusion, progress):
-        self.loaded.append((spec, device, vfm, sam, precision, weights, diffusion))
+    def load(self, spec, *, progress, **options):
+        self.loaded.append({"spec": spec, **options})
         progress(Progress("load", 1, 3, "CLIP"))
         return self
 
@@ -247,7 +247,18 @@ def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
     assert first == f"{photo}: 1 region, 0.8 s, {out / 'photo'}_*"
     assert "uint16 stretched" in second
     # One load for both.
-    assert model.loaded == [("demo", "auto", None, None, "auto", None, None)]
+    assert model.loaded == [
+        {
+            "spec": "demo",
+            "device": "auto",
+            "vfm": None,
+            "sam": None,
+            "precision": "auto",
+            "weights": None,
+            "diffusion": None,
+            "compiled": False,
+        }
+    ]
     assert [call[0].pixels.shape for call in model.calls] == [(12, 9, 3), (20, 30, 3)]
 
 
@@ -272,6 +283,7 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         "sam-h",
         "--diffusion",
         "sd",
+        "--compile",
         "--set",
         "coarse_threshold=0.5",
         "--set",
@@ -284,12 +296,21 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         classes="cat | kitten; dog",
     )
     assert (code, errors) == (0, "")
-    ((name, device, vfm, sam, precision, weights, diffusion),) = model.loaded
-    assert sam == "sam-h"
-    assert diffusion == Path("sd")
-    assert (name, device) == ("vit-b-16", "cpu")
-    assert (vfm, precision) == ("dinov2-b-14", "bf16")
-    assert weights == {"clip": Path("/x/clip=1.safetensors"), "sam": Path("sam.pth")}
+    assert model.loaded == [
+        {
+            "spec": "vit-b-16",
+            "device": "cpu",
+            "vfm": "dinov2-b-14",
+            "sam": "sam-h",
+            "precision": "bf16",
+            "weights": {
+                "clip": Path("/x/clip=1.safetensors"),
+                "sam": Path("sam.pth"),
+            },
+            "diffusion": Path("sd"),
+            "compiled": True,
+        }
+    ]
     _, classes, settings = model.calls[0]
     assert classes == ClassSet(["cat | kitten", "dog"], ["sky", "wall"])
     assert settings == Settings(

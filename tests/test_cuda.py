@@ -11,6 +11,7 @@ from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.features import encode as encode_module
 from napari_s2clip.features.methods import METHODS
 from napari_s2clip.models import sam as sam_module
+from napari_s2clip.regions import find_regions, half_resolution
 
 pytestmark = [
     pytest.mark.gpu,
@@ -74,6 +75,30 @@ def test_the_image_embedding_is_that_of_the_cpu(image, precision):
     )
     least = 0.9999 if precision == "fp32" else 0.98
     assert torch.cosine_similarity(found, expected, dim=1).min() > least
+
+
+def test_regions_of_maps_on_the_gpu():
+    rng = np.random.default_rng(0)
+    p = np.repeat(np.repeat(rng.random((6, 9, 11), np.float32) / 6, 20, 1), 20, 2)
+    labels = (p.argmax(0) + 1).astype(np.int64)
+    small = half_resolution(torch.from_numpy(labels).cuda(), torch.from_numpy(p).cuda())
+    assert all(part.is_cuda for part in small)
+    found = find_regions(*small, threshold=0.05, min_area=9, background=True)
+    arrays = small[0].cpu().numpy(), small[1].cpu().numpy()
+    expected = find_regions(*arrays, threshold=0.05, min_area=9, background=True)
+    assert len(expected) > 9
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_array_equal(found.boxes, expected.boxes)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)
+
+
+def test_a_compiled_encoder_gives_the_same(image):
+    eager, compiled = (
+        S2CLIP.load("demo", device="cuda", precision="fp32", compiled=c)
+        for c in (False, True)
+    )
+    found, expected = (m.models.sam.encode(image).features for m in (compiled, eager))
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["fixed", "trident"])

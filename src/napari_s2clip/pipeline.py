@@ -87,6 +87,7 @@ class S2CLIP:
         precision: Precision = "auto",
         weights: Literal["random"] | Mapping[str, Path | str] | None = None,
         diffusion: str | Path | DiffusionModel | None = None,
+        compiled: bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> S2CLIP:
@@ -114,6 +115,9 @@ class S2CLIP:
         diffusion : path or DiffusionModel, optional
             Folder of a Stable Diffusion in the layout of diffusers, for
             ``Settings(probability_refiner="diffusion")``.
+        compiled : bool
+            Whether ``torch.compile`` makes SAM's image encoder faster, for many images
+            on one device: the first takes minutes.
         progress : callable, optional
             Called with a `Progress`.
         cancel : CancelToken, optional
@@ -133,7 +137,9 @@ class S2CLIP:
             found = found.with_sam(sam)
         chosen = choose_device(device)
         report = Reporter(progress, cancel)
-        models = load_models(found, chosen, weights, report, precision)
+        models = load_models(
+            found, chosen, weights, report, precision, compiled=compiled
+        )
         if isinstance(diffusion, str | Path):
             diffusion = load_diffusion(diffusion, chosen)
         return cls(found, models, chosen, diffusion)
@@ -406,13 +412,7 @@ class S2CLIP:
             coarse.labels,
             coarse.probabilities,
             regions,
-            mode=settings.refine_mode,
-            iou_threshold=settings.iou_threshold,
-            coarse_threshold=settings.coarse_threshold,
-            prompt_box=settings.prompt_box,
-            prompt_point=settings.prompt_point,
-            mask_prompt=settings.mask_prompt,
-            refine_background=settings.refine_background,
+            settings,
             region_map=region_map,
             report=report,
         )

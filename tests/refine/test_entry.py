@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_s2clip import Settings
 from napari_s2clip.demo.architectures import build_sam
 from napari_s2clip.progress import Cancelled, CancelToken
 from napari_s2clip.refine import load_sam, refine_map
@@ -25,10 +26,16 @@ def maps():
     return image, p.argmax(0) + 1, p
 
 
+def some(**values):
+    """Settings under which the small maps have regions."""
+    return Settings(**({"min_region_area": 20} | values))
+
+
 @pytest.mark.parametrize("mode", ["fixed", "trident"])
 def test_arrays_in_and_arrays_out(sam, maps, mode):
     image, labels, p = maps
-    found = refine_map(image, labels, p, sam, mode=mode, min_area=20, iou_threshold=0)
+    chosen = some(refine_mode=mode, iou_threshold=0)
+    found = refine_map(image, labels, p, sam, chosen)
     regions = find_regions(*half_resolution(labels, p), min_area=20)
     np.testing.assert_array_equal(found.regions.labels, regions.labels)
     assert len(found.sam_scores) == len(regions) > 3
@@ -38,8 +45,7 @@ def test_arrays_in_and_arrays_out(sam, maps, mode):
         labels.astype(np.uint16),
         p,
         regions,
-        mode=mode,
-        iou_threshold=0,
+        chosen,
     )
     np.testing.assert_array_equal(found.refined, direct.refined)
     np.testing.assert_array_equal(found.sam_scores, direct.sam_scores)
@@ -48,47 +54,66 @@ def test_arrays_in_and_arrays_out(sam, maps, mode):
 def test_an_embedding_is_taken_as_it_is(sam, maps, monkeypatch):
     image, labels, p = maps
     embedding = sam.encode(image)
-    expected = refine_map(image, labels, p, sam, min_area=20)
+    expected = refine_map(image, labels, p, sam, some())
     monkeypatch.setattr(type(sam), "encode", None)
-    found = refine_map(embedding, labels, p, sam, min_area=20)
+    found = refine_map(embedding, labels, p, sam, some())
     np.testing.assert_array_equal(found.refined, expected.refined)
 
 
 def test_without_regions_the_map_is_a_copy(sam, maps):
     image, labels, p = maps
-    found = refine_map(image, labels, p, sam, min_area=10**6)
+    found = refine_map(image, labels, p, sam, some(min_region_area=10**6))
     np.testing.assert_array_equal(found.refined, labels)
     assert len(found.regions) == len(found.sam_scores) == len(found.used) == 0
 
 
-def test_each_option_reaches_its_step(sam, maps):
+def test_each_setting_reaches_its_step(sam, maps):
     image, labels, p = maps
     count = {
-        key: len(refine_map(image, labels, p, sam, **option).regions)
-        for key, option in {
-            "all": {"min_area": 20},
-            "large": {"min_area": 200},
-            "sure": {"min_area": 20, "coarse_threshold": 0.999},
-            "classes": {"min_area": 20, "connected": False},
+        key: len(refine_map(image, labels, p, sam, settings).regions)
+        for key, settings in {
+            "all": some(),
+            "large": some(min_region_area=200),
+            "sure": some(coarse_threshold=0.999),
+            "classes": some(connected_components=False),
         }.items()
     }
     assert count["large"] < count["all"]
     assert count["sure"] < count["all"]
     assert count["classes"] == 3
     scores = [
-        refine_map(image, labels, p, sam, min_area=20, **option).sam_scores
-        for option in (
-            {},
-            {"prompt_box": False},
-            {"prompt_point": False},
-            {"mask_prompt": "logit"},
+        refine_map(image, labels, p, sam, settings).sam_scores
+        for settings in (
+            some(),
+            some(prompt_box=False),
+            some(prompt_point=False),
+            some(mask_prompt="logit"),
         )
     ]
     for other in scores[1:]:
         assert np.abs(other - scores[0]).max() > 1e-4
-    assert not refine_map(
-        image, labels, p, sam, min_area=20, iou_threshold=99
-    ).used.any()
+    sure = some(iou_threshold=1)
+    assert not refine_map(image, labels, p, sam, sure).used.any()
+
+
+def test_background_is_prompted_only_if_asked(sam, maps):
+    image, labels, p = maps
+    labels, p = np.where(labels == 1, 0, labels - 1), p[1:]
+    for asked in (False, True):
+        found = refine_map(image, labels, p, sam, some(refine_background=asked))
+        assert (found.regions.classes == 0).any() == asked
+        assert not np.isnan(found.sam_scores).any()
+
+
+@pytest.mark.parametrize("mode", ["fixed", "trident"])
+def test_tensors_give_what_arrays_give(sam, maps, mode):
+    image, labels, p = maps
+    settings = some(refine_mode=mode, iou_threshold=0)
+    expected = refine_map(image, labels, p, sam, settings)
+    tensors = torch.from_numpy(labels), torch.from_numpy(p)
+    found = refine_map(image, *tensors, sam, settings)
+    assert (found.regions.labels == expected.regions.labels).mean() > 0.999
+    assert (found.refined == expected.refined).mean() > 0.999
 
 
 def test_bad_input_is_refused(sam, maps):
@@ -105,8 +130,12 @@ def test_bad_input_is_refused(sam, maps):
         refine_map(image[1:], labels, p, sam)
     with pytest.raises(ValueError, match=r"give uint8 \(H, W, 3\)"):
         refine_map(image / 255, labels, p, sam)
-    with pytest.raises(ValueError, match="both off"):
-        refine_map(image, labels, p, sam, prompt_box=False, prompt_point=False)
+    with pytest.raises(ValueError, match="two arrays or two tensors"):
+        refine_map(image, torch.from_numpy(labels), p, sam)
+    with pytest.raises(ValueError, match=r"give Settings\(…\), not dict"):
+        refine_map(image, labels, p, sam, {"prompt_box": False})
+    with pytest.raises(ValueError, match="refine: is off"):
+        refine_map(image, labels, p, sam, some(refine=False))
     with pytest.raises(ValueError, match="Linear has no image_encoder"):
         load_sam(torch.nn.Linear(1, 1))
 
@@ -114,8 +143,8 @@ def test_bad_input_is_refused(sam, maps):
 def test_it_reports_and_can_be_cancelled(sam, maps):
     image, labels, p = maps
     steps, token = [], CancelToken()
-    refine_map(image, labels, p, sam, min_area=20, progress=steps.append)
+    refine_map(image, labels, p, sam, some(), progress=steps.append)
     assert steps[-1].done == steps[-1].total
     token.cancel()
     with pytest.raises(Cancelled):
-        refine_map(image, labels, p, sam, min_area=20, cancel=token)
+        refine_map(image, labels, p, sam, some(), cancel=token)

@@ -7,9 +7,10 @@ from napari_s2clip.models.sam import SamEmbedding, SamModel
 from napari_s2clip.models.sam_masks import MaskResizer
 from napari_s2clip.progress import Cancelled, CancelToken, Reporter
 from napari_s2clip.refine import refine as module
-from napari_s2clip.refine.refine import refine_regions as refine
+from napari_s2clip.refine.refine import refine_regions
 from napari_s2clip.refine.result import Refinement
 from napari_s2clip.regions import find_regions, half_resolution
+from napari_s2clip.settings.refine import RefineSettings
 
 SIZE = (8, 12)
 EMBEDDING = SamEmbedding(torch.zeros(1, 1, 1, 1), SIZE, SIZE)
@@ -53,6 +54,12 @@ def mask_of(columns):
     return mask
 
 
+def refine(*maps, region_map=None, report=None, **values):
+    # Thresholds that no score can miss are out of the settings' range.
+    settings = RefineSettings.model_construct(**values)
+    return refine_regions(*maps, settings, region_map=region_map, report=report)
+
+
 def run(sam, maps, **options):
     coarse, p, regions = maps
     return refine(sam, EMBEDDING, coarse, p, regions, **options)
@@ -90,8 +97,6 @@ def test_prompts_can_be_left_out(maps):
     sam.first = 0
     run(sam, maps, prompt_point=False)
     assert sam.prompts["points"] is None
-    with pytest.raises(ValueError, match="both off"):
-        run(sam, maps, prompt_box=False, prompt_point=False)
 
 
 def test_background_is_prompted_only_when_asked(maps):

@@ -11,6 +11,7 @@ from napari_s2clip.models.sam import SamModel
 from napari_s2clip.progress import Cancelled, CancelToken, Reporter
 from napari_s2clip.refine.refine import refine_regions
 from napari_s2clip.regions import find_regions_reference, half_resolution
+from napari_s2clip.settings.refine import RefineSettings
 
 CPU = torch.device("cpu")
 
@@ -72,6 +73,11 @@ def as_described(library, image, labels, p, regions, threshold, least_iou, mask_
     return np.where(total.sum(0).numpy() > 0, refined, labels), scores, used
 
 
+def as_trident(**values):
+    # Thresholds that no score can miss are out of the settings' range.
+    return RefineSettings.model_construct(refine_mode="trident", **values)
+
+
 @pytest.mark.parametrize("mask_prompt", ["auto", "off"])
 @pytest.mark.parametrize("size", [(96, 128), (97, 61), (300, 256)], ids=str)
 def test_it_does_what_trident_does(library, size, mask_prompt):
@@ -90,10 +96,9 @@ def test_it_does_what_trident_does(library, size, mask_prompt):
             labels,
             p,
             regions,
-            mode="trident",
-            iou_threshold=chosen,
-            coarse_threshold=0.4,
-            mask_prompt=mask_prompt,
+            as_trident(
+                iou_threshold=chosen, coarse_threshold=0.4, mask_prompt=mask_prompt
+            ),
         )
         expected, scores, used = as_described(
             library, image, labels, p, regions, 0.4, chosen, mask_prompt == "auto"
@@ -117,8 +122,7 @@ def test_the_shared_mask_is_normalised_along_the_wrong_axis(library):
             labels,
             p,
             regions,
-            mode="trident",
-            mask_prompt=kind,
+            as_trident(mask_prompt=kind),
         ).sam_scores
         for kind in ("auto", "trident", "logit", "off")
     ]
@@ -142,8 +146,7 @@ def test_background_is_prompted_only_when_asked(library):
             labels,
             p,
             regions,
-            mode="trident",
-            refine_background=asked,
+            as_trident(refine_background=asked),
         ).sam_scores
         assert np.isnan(scores[regions.classes == 0]).all() == (not asked)
         assert not np.isnan(scores[regions.classes > 0]).any()
@@ -167,7 +170,7 @@ def test_it_can_be_cancelled_between_classes(library):
             labels,
             p,
             regions,
-            mode="trident",
+            as_trident(),
             report=Reporter(stop, token),
         )
     assert steps == [0, 1]

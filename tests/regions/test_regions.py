@@ -1,5 +1,6 @@
 """The fast regions against Algorithm 2, and cases worked out by hand for both."""
 
+import warnings
 from dataclasses import fields
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_s2clip.regions import (
     full_resolution_regions,
     half_resolution,
 )
+from napari_s2clip.regions.planes import planes_of_arrays, planes_of_tensors
 
 
 @pytest.fixture(params=[find_regions, find_regions_reference], ids=["fast", "slow"])
@@ -201,6 +203,74 @@ def test_half_resolution_equals_torch(height, width):
     )[0, 0]
     np.testing.assert_allclose(small, bilinear.numpy(), atol=1e-5)
     np.testing.assert_array_equal(small_labels, nearest.numpy())
+
+
+@settings(deadline=None)
+@given(maps(), st.booleans())
+def test_planes_of_tensors_are_those_of_arrays(given_maps, background):
+    labels, p = given_maps
+    expected = planes_of_arrays(labels, p, background)
+    given_tensors = torch.from_numpy(labels.astype(np.int32)), torch.from_numpy(p)
+    found = planes_of_tensors(*given_tensors, background)
+    assert found.labels.dtype == expected.labels.dtype == np.int32
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    np.testing.assert_allclose(found.best, expected.best, atol=1e-6)
+    some = labels >= (0 if background else 1)
+    np.testing.assert_allclose(found.own[some], expected.own[some], atol=1e-6)
+    for value in np.unique(labels[some]).tolist():
+        assert found.most(value) == pytest.approx(expected.most(value), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int64])
+def test_tensors_give_what_arrays_give(kind):
+    rng = np.random.default_rng(0)
+    p = rng.random((4, 61, 46), np.float32) / 4
+    labels = (p.argmax(0) + 1).astype(kind)
+    tensors = torch.from_numpy(labels), torch.from_numpy(p)
+    small, small_tensors = half_resolution(labels, p), half_resolution(*tensors)
+    for one, other in zip(small_tensors, small, strict=True):
+        assert isinstance(one, torch.Tensor)
+        np.testing.assert_allclose(one.numpy(), other, atol=1e-6)
+    found = find_regions(*small_tensors, min_area=1)
+    expected = find_regions(small[0], small_tensors[1].numpy(), min_area=1)
+    assert len(found) > 20
+    for field in fields(found):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        np.testing.assert_array_equal(one, other)
+
+
+def test_tensors_that_do_not_fit_are_refused():
+    ones = torch.ones((1, 1, 2))
+    for labels, p, message in (
+        (np.int32([[0, 1]]), ones, "two arrays or two tensors"),
+        (torch.ones((1, 2)), ones, "labels are torch.float32"),
+        (torch.ones((2, 2), dtype=int), ones, "do not fit"),
+        (torch.full((1, 2), 2), ones, "labels go from 2 to 2"),
+        (torch.full((1, 2), -1), ones, "labels go from -1"),
+        (torch.ones((1, 2), dtype=int), ones * torch.nan, "from 0 to 1"),
+        (torch.ones((1, 2), dtype=int), -ones, "from 0 to 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            find_regions(labels, p)
+        if isinstance(labels, torch.Tensor):
+            with pytest.raises(ValueError, match=message):
+                planes_of_tensors(labels, p, False)
+
+
+def test_read_only_maps_are_taken_without_a_warning():
+    labels, p = np.ones((9, 9), int), np.ones((1, 9, 9), np.float32)
+    for array in (labels, p):
+        array.setflags(write=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_regions(labels, p).areas.tolist() == []
+        assert find_regions(labels, p, min_area=81).areas.tolist() == [81]
+    assert labels.min() == 1
+
+
+def test_minus_zero_is_a_probability(find):
+    p = np.float32([[[-0.0, 1.0]]])
+    assert find(np.int32([[0, 1]]), p, min_area=1).points.tolist() == [[1, 0]]
 
 
 def test_full_resolution_keeps_to_the_coarse_labels():

@@ -95,6 +95,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set probability_refiner=diffusion",
     )
     add(
+        "--compile",
+        action="store_true",
+        help="let torch.compile make SAM's image encoder faster; the first image takes "
+        "minutes",
+    )
+    add(
         "--set",
         action="append",
         default=[],
@@ -164,6 +170,7 @@ def run(options: argparse.Namespace) -> int:
             precision=options.precision,
             weights=weights,
             diffusion=options.diffusion,
+            compiled=options.compile,
             progress=bar,
         )
         check_settings(model, settings)  # what is wrong with them is said once

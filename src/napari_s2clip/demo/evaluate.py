@@ -189,11 +189,7 @@ def _oracle(
         labels,
         probabilities,
         model.models.sam,
-        coarse_threshold=settings.coarse_threshold,
-        min_area=settings.min_region_area,
-        iou_threshold=settings.iou_threshold,
-        prompt_box=settings.prompt_box,
-        prompt_point=settings.prompt_point,
+        settings,
     )
     return labels, refined.refined
 

@@ -139,6 +139,8 @@ def load_models(
     weights: Literal["random"] | Mapping[str, Path | str] | None = None,
     report: Reporter | None = None,
     precision: Precision = "auto",
+    *,
+    compiled: bool = False,
 ) -> Models:
     """Load the parts of ``spec`` to ``device``.
 
@@ -152,6 +154,8 @@ def load_models(
     report : Reporter, optional
     precision : {"auto", "fp32", "bf16", "fp16"}
         Of the image and text encoders, see `choose_precision`; SAM decodes in float32.
+    compiled : bool
+        Whether SAM's image encoder is compiled, see `SamModel`.
 
     Raises
     ------
@@ -206,7 +210,7 @@ def load_models(
         *clip_statistics(spec.clip, built["clip"].visual, paths.get("clip")),
         dtype,
     )
-    sam = SamModel(built["sam"], device, dtype)
+    sam = SamModel(built["sam"], device, dtype, compiled=compiled)
     vfm: FusionModel
     if spec.vfm.is_sam:
         vfm = SamEncoder(sam if shared else SamModel(built["vfm"], device, dtype))

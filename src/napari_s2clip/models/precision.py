@@ -110,7 +110,10 @@ def lower(module: nn.Module, dtype: torch.dtype) -> None:
     if dtype == torch.float32:
         return
 
-    def convert(
+    def convert_first(_: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (args[0].to(dtype), *args[1:])
+
+    def convert_all(
         _: nn.Module, args: tuple[Any, ...], options: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         # One result for one tensor: attention looks whether q, k and v are the same.
@@ -131,7 +134,10 @@ def lower(module: nn.Module, dtype: torch.dtype) -> None:
             for name, weight in list(part.named_parameters(recurse=False)):
                 low = nn.Parameter(weight.detach().to(dtype), requires_grad=False)
                 setattr(part, name, low)
-            part.register_forward_pre_hook(convert, with_kwargs=True)
+            if isinstance(part, nn.MultiheadAttention):
+                part.register_forward_pre_hook(convert_all, with_kwargs=True)
+            else:
+                part.register_forward_pre_hook(convert_first)
 
 
 def enter_float32(module: nn.Module) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .compiled import Compiled
 from .memory import free_memory, in_chunks
 from .sam_attention import SamAttention, last_global_attention
 from .sam_encoder import fast_encoder
@@ -71,10 +72,18 @@ class SamModel:
     device : torch.device
     dtype : torch.dtype
         What the image encoder computes its matrix products in.
+    compiled : bool
+        Whether ``torch.compile`` makes the image encoder faster. The first image then
+        takes minutes, and a compiler must be at hand.
     """
 
     def __init__(
-        self, sam: Any, device: torch.device, dtype: torch.dtype = torch.float32
+        self,
+        sam: Any,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        *,
+        compiled: bool = False,
     ) -> None:
         from segment_anything.utils.transforms import ResizeLongestSide
 
@@ -83,7 +92,11 @@ class SamModel:
         # The same parts but for the image encoder, which is replaced in this one only.
         self.sam: Any = copy.copy(sam)
         self.sam._modules = dict(sam._modules)  # noqa: SLF001
-        self.sam.image_encoder = fast_encoder(sam.image_encoder, dtype)
+        encoder = fast_encoder(sam.image_encoder, dtype, packed=not compiled)
+        self.sam.image_encoder = encoder
+        self._encoder: Callable[[Tensor], Tensor] = (
+            Compiled(encoder) if compiled else encoder
+        )
         self.device = device
         self._resize = ResizeLongestSide(sam.image_encoder.img_size)
 
@@ -114,7 +127,14 @@ class SamModel:
         ------
         ValueError
             If ``image`` is anything else.
+        RuntimeError
+            If the encoder is to be compiled and cannot.
         """
+        return self._encode(image, self._encoder)
+
+    def _encode(
+        self, image: NDArray[np.uint8], encoder: Callable[[Tensor], Tensor]
+    ) -> SamEmbedding:
         from PIL import Image
 
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -129,8 +149,8 @@ class SamModel:
         # Pillow's bilinear (with anti-aliasing) is what SAM was trained with.
         picture = Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR)
         pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float()
-        features = self.features(pixels.to(self.device))
-        return SamEmbedding(features, (height, width), size)
+        inputs = self.sam.preprocess(pixels.to(self.device))
+        return SamEmbedding(encoder(inputs).float(), (height, width), size)
 
     @torch.inference_mode()
     def features(self, pixels: Tensor) -> Tensor:
@@ -138,14 +158,15 @@ class SamModel:
 
         They are normalised, and padded at the right and at the bottom to the input.
         """
-        maps: Tensor = self.sam.image_encoder(self.sam.preprocess(pixels))
-        return maps.float()
+        return self._encoder(self.sam.preprocess(pixels)).float()
 
     @torch.inference_mode()
     def encode_with_attention(
         self, image: NDArray[np.uint8]
     ) -> tuple[SamEmbedding, SamAttention]:
         """Encode an image, and keep what the last global block attends to.
+
+        Never compiled: then nothing can be kept on the way.
 
         Raises
         ------
@@ -156,7 +177,7 @@ class SamModel:
         seen: list[Tensor] = []
         hook = module.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
         try:
-            embedding = self.encode(image)
+            embedding = self._encode(image, self.sam.image_encoder)
         finally:
             hook.remove()
         patch = self._resize.target_length // seen[0].shape[1]

@@ -23,6 +23,8 @@ _BYTES: Final = {"cpu": 1 << 23, "cuda": 1 << 28, "mps": 1 << 26}
 """Attention scores held at once, by kind of device; a CPU's cache holds these."""
 
 
+# Compiled, its loops would be written out: minutes for a graph that is no faster.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def positioned_attention(
     q: Tensor,
     k: Tensor,
@@ -122,7 +124,9 @@ class PositionedAttention(nn.Module):
         return result
 
 
-def fast_encoder(encoder: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
+def fast_encoder(
+    encoder: nn.Module, dtype: torch.dtype = torch.float32, *, packed: bool = True
+) -> nn.Module:
     """An image encoder of segment_anything that computes the same in less memory.
 
     Parameters
@@ -132,6 +136,9 @@ def fast_encoder(encoder: nn.Module, dtype: torch.dtype = torch.float32) -> nn.M
     dtype : torch.dtype
         What matrix products, convolutions and attention are computed in. Norms and sums
         stay in float32.
+    packed : bool
+        Lay out the weights of linear maps for the CPU, which ``torch.compile`` cannot
+        follow.
 
     Returns
     -------
@@ -148,6 +155,7 @@ def fast_encoder(encoder: nn.Module, dtype: torch.dtype = torch.float32) -> nn.M
         # Its squares can be beyond what fp16 holds.
         for part in (fast.neck[1], fast.neck[3]):
             enter_float32(part)
-    pack_linears(fast)
+    if packed:
+        pack_linears(fast)
     result: nn.Module = fast
     return result

@@ -10,22 +10,16 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from ..models.sam import SamModel
+    from ..settings.refine import RefineSettings
 
 __all__ = [
     "MaskKind",
-    "MaskPrompt",
-    "Mode",
     "choose_mask",
     "class_mask",
     "embed_mask",
 ]
 
-MaskPrompt: TypeAlias = Literal["auto", "off", "logit", "trident"]
-"""``"auto"`` is ``"trident"`` in its mode, else ``"off"``."""
-
 MaskKind: TypeAlias = Literal["logit", "trident"]
-
-Mode: TypeAlias = Literal["fixed", "trident"]
 
 _LIMIT = 8.0
 """Largest logit of a mask prompt: probabilities of 0.0003 and 0.9997."""
@@ -34,10 +28,11 @@ _COEFFICIENT = 0.005
 """What Trident multiplies probabilities with (tau_m)."""
 
 
-def choose_mask(prompt: MaskPrompt, mode: Mode) -> MaskKind | None:
+def choose_mask(settings: RefineSettings) -> MaskKind | None:
     """Which mask is given; None for none."""
+    prompt = settings.mask_prompt
     if prompt == "auto":
-        return "trident" if mode == "trident" else None
+        return "trident" if settings.refine_mode == "trident" else None
     return None if prompt == "off" else prompt
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..regions import Regions, find_regions, half_resolution
-from .refine import Mode, refine_regions
+from ..settings.refine import RefineSettings
+from .refine import refine_regions
 from .result import Refinement
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..models.parts import Precision
     from ..models.sam import SamEmbedding, SamModel
-    from .class_masks import MaskPrompt
 
 __all__ = ["RefinedMap", "load_sam", "refine_map"]
 
@@ -35,7 +36,13 @@ class RefinedMap(Refinement):
     regions: Regions
 
 
-def load_sam(sam: Any, device: str = "auto", precision: Precision = "auto") -> SamModel:
+def load_sam(
+    sam: Any,
+    device: str = "auto",
+    precision: Precision = "auto",
+    *,
+    compiled: bool = False,
+) -> SamModel:
     """Make a model of segment_anything ready.
 
     Parameters
@@ -46,6 +53,9 @@ def load_sam(sam: Any, device: str = "auto", precision: Precision = "auto") -> S
         ``"auto"`` is CUDA, then MPS, then the CPU.
     precision : {"auto", "fp32", "bf16", "fp16"}
         Of the image encoder, see `napari_s2clip.models.precision.choose_precision`.
+    compiled : bool
+        Whether ``torch.compile`` makes the image encoder faster; the first image then
+        takes minutes.
 
     Raises
     ------
@@ -64,24 +74,17 @@ def load_sam(sam: Any, device: str = "auto", precision: Precision = "auto") -> S
             "segment_anything"
         )
     chosen = choose_device(device)
-    return SamModel(sam, chosen, DTYPES[choose_precision(precision, chosen)])
+    dtype = DTYPES[choose_precision(precision, chosen)]
+    return SamModel(sam, chosen, dtype, compiled=compiled)
 
 
 def refine_map(
     image: NDArray[np.uint8] | SamEmbedding,
-    labels: NDArray[np.integer],
-    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.integer] | torch.Tensor,
+    probabilities: NDArray[np.floating[Any]] | torch.Tensor,
     sam: SamModel,
+    settings: RefineSettings | None = None,
     *,
-    mode: Mode = "fixed",
-    iou_threshold: float = 0.8,
-    coarse_threshold: float = 0.2,
-    min_area: int = 225,
-    connected: bool = True,
-    prompt_box: bool = True,
-    prompt_point: bool = True,
-    mask_prompt: MaskPrompt = "auto",
-    refine_background: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
 ) -> RefinedMap:
@@ -91,25 +94,14 @@ def refine_map(
     ----------
     image : ndarray of uint8, (H, W, 3), or SamEmbedding
         What ``sam.encode`` gives is taken as it is.
-    labels : ndarray of int, (H, W)
+    labels : ndarray or Tensor of int, (H, W)
         0 is background, i has the probability ``probabilities[i - 1]``.
-    probabilities : ndarray, (C, H, W)
+    probabilities : ndarray or Tensor, (C, H, W)
         From 0 to 1.
     sam : SamModel
         See `load_sam`.
-    mode : {"fixed", "trident"}
-        ``"trident"`` is `napari_s2clip.refine.trident.refine_as_trident`.
-    iou_threshold : float
-        Masks with a predicted IoU of at most this fail (tau_iou).
-    coarse_threshold, min_area, connected
-        See `napari_s2clip.regions.find_regions`; areas are pixels of half the
-        resolution.
-    prompt_box, prompt_point : bool
-        Which prompts each region gives; at least one.
-    mask_prompt : {"auto", "off", "logit", "trident"}
-        See `napari_s2clip.refine.class_masks.class_mask`.
-    refine_background : bool
-        Also prompt regions of label 0.
+    settings : RefineSettings, optional
+        Or `napari_s2clip.Settings`; areas are pixels of half the resolution.
     progress : callable, optional
     cancel : CancelToken, optional
 
@@ -121,34 +113,45 @@ def refine_map(
     Raises
     ------
     ValueError
-        If the arrays do not fit, or a probability is outside 0 to 1 or NaN.
+        If the arrays do not fit, a probability is outside 0 to 1 or NaN, or the
+        settings are none.
     Cancelled
         If ``cancel`` was raised.
     """
-    p = np.asarray(probabilities, np.float32)
-    labels = np.asarray(labels)
-    small = half_resolution(labels, p)
+    settings = RefineSettings() if settings is None else settings
+    if not isinstance(settings, RefineSettings):
+        raise ValueError(f"settings: give Settings(…), not {type(settings).__name__}")
+    if not settings.refine:
+        raise ValueError("refine: is off, but refining is what refine_map does")
+    maps: tuple[Any, Any] = _as_maps(labels, None), _as_maps(probabilities, np.float32)
+    # Tensors are halved where they are: a GPU does it faster than it copies them.
+    small = half_resolution(*maps)
+    coarse, p = (_as_array(each) for each in maps)
     regions = find_regions(
         *small,
-        threshold=coarse_threshold,
-        min_area=min_area,
-        background=refine_background,
-        connected=connected,
+        threshold=settings.coarse_threshold,
+        min_area=settings.min_region_area,
+        background=settings.refine_background,
+        connected=settings.connected_components,
     )
     embedding = sam.encode(image) if isinstance(image, np.ndarray) else image
     found = refine_regions(
         sam,
         embedding,
-        labels.astype(np.uint16),
-        p,
+        coarse.astype(np.uint16),
+        p.astype(np.float32, copy=False),
         regions,
-        mode=mode,
-        iou_threshold=iou_threshold,
-        coarse_threshold=coarse_threshold,
-        prompt_box=prompt_box,
-        prompt_point=prompt_point,
-        mask_prompt=mask_prompt,
-        refine_background=refine_background,
+        settings,
         report=Reporter(progress, cancel),
     )
     return RefinedMap(found.refined, found.sam_scores, found.used, regions)
+
+
+def _as_maps(given: Any, dtype: Any) -> Any:
+    return given if isinstance(given, torch.Tensor) else np.asarray(given, dtype)
+
+
+def _as_array(given: Any) -> NDArray[Any]:
+    if isinstance(given, torch.Tensor):
+        given = given.detach().cpu().numpy()
+    return np.asarray(given)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..regions.maps import of_class
-from .class_masks import MaskKind, class_mask, embed_mask
+from .class_masks import MaskKind, choose_mask, class_mask, embed_mask
 from .result import Refinement
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..models.sam_prompts import DenseOf
     from ..progress import Reporter
     from ..regions import Regions
+    from ..settings.refine import RefineSettings
 
 __all__ = ["refine_as_trident"]
 
@@ -37,20 +38,16 @@ def refine_as_trident(
     coarse: NDArray[np.uint16],
     probabilities: NDArray[np.float32],
     regions: Regions,
+    settings: RefineSettings,
     report: Reporter,
-    *,
-    iou_threshold: float = 0.8,
-    coarse_threshold: float = 0.2,
-    prompt_box: bool = True,
-    prompt_point: bool = True,
-    mask_kind: MaskKind | None = "trident",
-    refine_background: bool = False,
 ) -> Refinement:
-    """Prompt SAM class after class; see `napari_s2clip.refine.refine_regions`."""
+    """Prompt SAM class after class; see `refine.refine_regions`."""
+    kind = choose_mask(settings)
     result = Refinement.none(coarse, len(regions))
     height, width = coarse.shape
     grid = (regions.labels.shape[0], regions.labels.shape[1])
-    values = [v for v in np.unique(regions.classes).tolist() if v or refine_background]
+    values = np.unique(regions.classes).tolist()
+    values = [v for v in values if v or settings.refine_background]
     scores = torch.zeros((len(probabilities) + 1, height, width), device=sam.device)
     for done, value in enumerate(values):
         report("refine", done, len(values), "SAM decoder")
@@ -59,14 +56,14 @@ def refine_as_trident(
         logits, iou = sam.decode(
             embedding,
             boxes=_scaled(sam, regions.boxes[some], grid, embedding)
-            if prompt_box
+            if settings.prompt_box
             else None,
             points=_scaled(sam, regions.points[some], grid, embedding)[:, None]
-            if prompt_point
+            if settings.prompt_point
             else None,
-            mask_inputs=_shared_mask(sam, own, grid, mask_kind, coarse_threshold),
+            mask_inputs=_shared_mask(sam, own, grid, kind, settings.coarse_threshold),
         )
-        passed = iou > iou_threshold
+        passed = iou > settings.iou_threshold
         result.sam_scores[some] = iou.cpu().numpy()
         result.used[some] = passed.cpu().numpy()
         if passed.any():

@@ -1,25 +1,30 @@
 """Connected regions fast (Algorithm 3 of the paper's appendix, read sanely).
 
-No one-hot stack and no mask per region. Each class's pixels go through OpenCV's
-labelling once, inside their own box; everything else is summed over the runs of equal
-pixels in a row, of all regions at once.
+No one-hot stack and no mask of a class or a region. Runs of equal pixels in a row are
+joined where they touch, and everything is summed over the runs, of all regions at once.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .._opencv import cv2
-from .maps import Regions, check_maps, in_steps, mean_of_steps, of_class
+from .checks import check_shapes
+from .maps import Regions, in_steps, mean_of_steps
+from .planes import Planes, planes_of_arrays, planes_of_tensors
 from .runs import Runs
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["find_regions"]
 
 
 def find_regions(
-    labels: NDArray[np.integer],
-    probabilities: NDArray[np.float32],
+    labels: NDArray[np.integer] | Tensor,
+    probabilities: NDArray[np.float32] | Tensor,
     *,
     threshold: float = 0.2,
     min_area: int = 225,
@@ -35,10 +40,11 @@ def find_regions(
 
     Parameters
     ----------
-    labels : ndarray of int, (h, w)
+    labels : ndarray or Tensor of int, (h, w)
         0 is background, i has the probability ``probabilities[i - 1]``.
-    probabilities : ndarray of float32, (C, h, w)
-        From 0 to 1.
+    probabilities : ndarray or Tensor of float32, (C, h, w)
+        From 0 to 1. Of tensors on a GPU no more than three planes are copied to the
+        CPU.
     threshold : float
         tau_c.
     min_area : int
@@ -58,56 +64,54 @@ def find_regions(
         If the shapes do not fit, a map is empty, a probability is outside 0 to 1 or
         NaN, or a label has no probability.
     """
-    best = check_maps(labels, probabilities)
-    rest = None
-    if background:
-        rest = of_class(probabilities, 0)
-        best = np.maximum(best, rest)
-    values = labels.astype(np.int32)
-    values[best < threshold] = -1
+    planes = _planes(labels, probabilities, background)
+    certain = planes.best >= threshold
     if not background:
-        values[labels == 0] = -1
-    runs = Runs.of(values)
-    own = np.zeros(labels.shape, np.float32)
-    components = np.zeros(len(runs), np.int32)
-    count = 0
-    for value, some in runs.by_value():
-        if value < 0:
-            continue
-        plane = probabilities[value - 1] if value else rest
-        if plane is None or plane.max() < threshold:
-            continue
-        window = runs.box(some)
-        mask = values[window] == value
-        np.copyto(own[window], plane[window], where=mask)
-        numbers = _number(mask) if connected else mask
-        top, left = window[0].start, window[1].start
-        at = numbers[runs.rows[some] - top, runs.first[some] - left]
-        components[some] = at + np.int32(count)
-        count += int(at.max())
-    return _describe(runs, components, own.ravel(), min_area)
+        certain &= planes.labels > 0
+    # -1 where no region can be.
+    runs = Runs.of((planes.labels + 1) * certain - 1)
+    own = planes.own.ravel()
+    peaks = runs.maxima(own)
+    inside = runs.values >= 0
+    for value in _below(runs, peaks, threshold):
+        # None of its own pixels is certain of it, but others may be.
+        if planes.most(value) < threshold:
+            inside &= runs.values != value
+    numbers = runs.components(inside) if connected else runs.values
+    components = np.where(inside, numbers + 1, 0).astype(np.int32)
+    return _describe(runs, components, own, peaks, min_area)
 
 
-def _number(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """The component of each pixel, from 1, in any order.
+def _planes(labels: Any, probabilities: Any, background: bool) -> Planes:
+    check_shapes(labels, probabilities)
+    if isinstance(probabilities, np.ndarray):
+        return planes_of_arrays(labels, probabilities, background)
+    if probabilities.device.type != "cpu":
+        return planes_of_tensors(labels, probabilities, background)
+    arrays = labels.cpu().numpy(), probabilities.detach().numpy()
+    return planes_of_arrays(*arrays, background)
 
-    Without OpenCV's own statistics, which take four times as long.
-    """
-    _, numbers = cv2.connectedComponents(
-        mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
-    )
-    return np.asarray(numbers, np.int32)
+
+def _below(runs: Runs, peaks: NDArray[np.float32], threshold: float) -> list[int]:
+    """Labels of runs none of which has a peak of at least ``threshold``."""
+    most = np.full(int(runs.values.max()) + 2, threshold, np.float32)
+    most[runs.values] = -np.inf
+    np.maximum.at(most, runs.values, peaks)
+    found: list[int] = np.flatnonzero(most[:-1] < threshold).tolist()
+    return found
 
 
 def _describe(
     runs: Runs,
     components: NDArray[np.int32],
     own: NDArray[np.float32],
+    peaks: NDArray[np.float32],
     min_area: int,
 ) -> Regions:
     """What `Regions` holds, for components of at least ``min_area`` pixels.
 
-    ``own`` is the probability of each pixel's class, in reading order.
+    ``own`` is the probability of each pixel's class, in reading order, ``peaks`` the
+    largest of each run.
     """
     areas = np.bincount(components, runs.lengths).astype(np.int64)
     # Of runs in reading order the first one written last.
@@ -128,7 +132,7 @@ def _describe(
     inside = regions > 0
     bottom = np.zeros(n + 1, np.int64)
     bottom[regions[inside]] = runs.rows[inside]
-    at = runs.argmax(regions, n, own)
+    at = runs.argmax(regions, n, own, peaks)
     width = runs.shape[1]
     top = runs.rows[first_run[kept]]
     return Regions(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._opencv import cv2
+from .checks import check_shapes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "Regions",
-    "check_maps",
     "full_resolution_regions",
     "half_resolution",
     "in_steps",
@@ -66,9 +69,19 @@ class Regions:
         )
 
 
+@overload
 def half_resolution(
     labels: NDArray[_Label], probabilities: NDArray[np.float32], factor: int = 2
-) -> tuple[NDArray[_Label], NDArray[np.float32]]:
+) -> tuple[NDArray[_Label], NDArray[np.float32]]: ...
+
+
+@overload
+def half_resolution(
+    labels: Tensor, probabilities: Tensor, factor: int = 2
+) -> tuple[Tensor, Tensor]: ...
+
+
+def half_resolution(labels: Any, probabilities: Any, factor: int = 2) -> Any:
     """Reduce both maps by ``factor`` (r = 2 in Algorithm 4).
 
     Labels by nearest neighbour (the pixel at the corner of each cell), probabilities
@@ -77,78 +90,54 @@ def half_resolution(
 
     Parameters
     ----------
-    labels : ndarray, (H, W)
-    probabilities : ndarray of float32, (C, H, W)
+    labels : ndarray or Tensor, (H, W)
+    probabilities : ndarray or Tensor of float32, (C, H, W)
     factor : int
 
     Returns
     -------
-    labels : ndarray, (H // factor, W // factor)
-    probabilities : ndarray of float32, (C, H // factor, W // factor)
+    labels : (H // factor, W // factor)
+    probabilities : (C, H // factor, W // factor)
+        Arrays of arrays, tensors on their device of tensors.
 
     Raises
     ------
     ValueError
         If the shapes do not fit or ``factor`` is below 1.
     """
-    _check_shapes(labels, probabilities)
+    check_shapes(labels, probabilities)
     if factor < 1:
         raise ValueError(f"factor is {factor}; give 1 or more")
     height, width = labels.shape
     size = (max(1, height // factor), max(1, width // factor))
     rows = np.arange(size[0]) * height // size[0]
     columns = np.arange(size[1]) * width // size[1]
+    if not isinstance(probabilities, np.ndarray):
+        return _resize_tensors(labels, probabilities, rows, columns)
     small = np.empty((len(probabilities), *size), np.float32)
     for plane, out in zip(probabilities, small, strict=True):
         out[:] = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(labels[np.ix_(rows, columns)]), small
 
 
-def _check_shapes(labels: NDArray[Any], probabilities: NDArray[Any]) -> None:
-    if probabilities.ndim != 3 or labels.shape != probabilities.shape[1:]:
-        raise ValueError(
-            f"labels {labels.shape} and probabilities {probabilities.shape} do not "
-            "fit; give (h, w) and (C, h, w)"
-        )
-    if not probabilities.size:
-        raise ValueError(
-            f"probabilities {probabilities.shape} is empty; give at least one class "
-            "and one pixel"
-        )
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels are {labels.dtype}; give integers")
+def _resize_tensors(
+    labels: Tensor,
+    probabilities: Tensor,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> tuple[Tensor, Tensor]:
+    import torch
+    import torch.nn.functional as F
 
-
-def check_maps(
-    labels: NDArray[np.integer], probabilities: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Refuse maps that are none of probabilities, or do not fit together.
-
-    Returns
-    -------
-    ndarray of float32, (h, w)
-        The largest probability of each pixel, which the check needs anyway.
-
-    Raises
-    ------
-    ValueError
-        Names what is wrong and what is expected.
-    """
-    _check_shapes(labels, probabilities)
-    best: NDArray[np.float32] = probabilities.max(0)
-    least, most = float(probabilities.min()), float(best.max())
-    # NaN is neither; rounding may leave a little more than 1.
-    if not (least >= 0 and most <= 1 + 1e-3):
-        raise ValueError(
-            f"probabilities go from {least:g} to {most:g}; give values from 0 to 1, "
-            "such as a softmax over the classes"
-        )
-    if labels.min() < 0 or labels.max() > len(probabilities):
-        raise ValueError(
-            f"labels go from {labels.min()} to {labels.max()}, but there are "
-            f"probabilities for 1 to {len(probabilities)} only"
-        )
-    return best
+    small = F.interpolate(
+        probabilities.float()[None],
+        (len(rows), len(columns)),
+        mode="bilinear",
+        align_corners=False,
+    )[0]
+    chosen = (torch.from_numpy(side).to(labels.device) for side in (rows, columns))
+    down, across = chosen
+    return labels[down[:, None], across[None]], small
 
 
 _STEPS = 2.0**24

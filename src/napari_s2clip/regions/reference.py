@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import measure
 
-from .maps import Regions, check_maps, in_steps, mean_of_steps, of_class
+from .checks import check_maps
+from .maps import Regions, in_steps, mean_of_steps, of_class
 
 __all__ = ["find_regions_reference"]
 

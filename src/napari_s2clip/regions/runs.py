@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 __all__ = ["Runs"]
 
@@ -61,20 +62,37 @@ class Runs:
         """Last column of each run."""
         return self.first + self.lengths - 1
 
-    def by_value(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Each value and the numbers of its runs, in reading order."""
-        order = np.argsort(self.values, kind="stable")
-        ends = np.flatnonzero(np.diff(self.values[order])) + 1
-        for some in np.split(order, ends):
-            yield int(self.values[some[0]]), some
+    def components(self, inside: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """The number of each run's component; those of runs not inside are anything.
 
-    def box(self, some: NDArray[np.int64]) -> tuple[slice, slice]:
-        """Rows and columns that hold some of the runs, given in reading order."""
-        rows, first, last = self.rows[some], self.first[some], self.last[some]
-        return (
-            slice(int(rows[0]), int(rows[-1]) + 1),
-            slice(int(first.min()), int(last.max()) + 1),
-        )
+        Runs of one value belong together where they touch across edges and corners.
+        """
+        height, width = self.shape
+        number = np.arange(len(self), dtype=np.int32)
+        upper = number[inside & (self.rows < height - 1)]
+        of_pixel = np.repeat(number, self.lengths)
+        # The runs of the next row from one column before this to one after it.
+        below = self.starts[upper] + width
+        low = of_pixel[below - (self.first[upper] > 0)]
+        below += self.lengths[upper]
+        high = of_pixel[below - (self.last[upper] == width - 1)]
+        counts = high - low + 1
+        one = np.repeat(upper, counts)
+        other = np.arange(len(one), dtype=np.int32)
+        other -= np.repeat(np.cumsum(counts, dtype=np.int32) - high - 1, counts)
+        touch = np.flatnonzero(self.values[one] == self.values[other])
+        one, other = one[touch], other[touch]
+        ends = np.zeros(len(self) + 1, np.int32)
+        np.cumsum(np.bincount(one, minlength=len(self)), out=ends[1:])
+        # What SciPy needs no copy of.
+        edges = np.ones(len(one)), other, ends
+        graph = csr_array(edges, shape=(len(self), len(self)))
+        _, numbers = connected_components(graph, directed=False)
+        return np.asarray(numbers, np.int32)
+
+    def maxima(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The largest pixel (h * w,) of each run."""
+        return np.asarray(np.maximum.reduceat(pixels, self.starts))
 
     def sums(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum of the pixels (h * w,) of each run."""
@@ -90,7 +108,11 @@ class Runs:
         return left[1:], right[1:]
 
     def argmax(
-        self, groups: NDArray[np.int32], n: int, pixels: NDArray[np.float32]
+        self,
+        groups: NDArray[np.int32],
+        n: int,
+        pixels: NDArray[np.float32],
+        peaks: NDArray[np.float32],
     ) -> NDArray[np.int64]:
         """The largest pixel of each group from 1 to ``n``, the first of equals.
 
@@ -100,16 +122,17 @@ class Runs:
             Group of each run, 0 for none.
         n : int
         pixels : ndarray, (h * w,)
+        peaks : ndarray, (R,)
+            Their `maxima`.
 
         Returns
         -------
         ndarray of int, (n,)
             Numbers in reading order.
         """
-        most = np.maximum.reduceat(pixels, self.starts)
         best = np.full(n + 1, -np.inf, pixels.dtype)
-        np.maximum.at(best, groups, most)
-        winners = np.flatnonzero(most == best[groups])[::-1]
+        np.maximum.at(best, groups, peaks)
+        winners = np.flatnonzero(peaks == best[groups])[::-1]
         run = np.zeros(n + 1, np.int64)
         run[groups[winners]] = winners
         starts, lengths = self.starts[run[1:]], self.lengths[run[1:]]

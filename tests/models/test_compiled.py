@@ -1,0 +1,78 @@
+import logging
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from napari_s2clip.demo.architectures import build_sam
+from napari_s2clip.models.compiled import Compiled
+from napari_s2clip.models.sam import SamModel
+
+COMPILER = shutil.which("g++") or shutil.which("clang++")
+
+
+def small_sam():
+    """The demo's, with an encoder that is quickly compiled."""
+    from segment_anything.modeling import ImageEncoderViT
+
+    torch.manual_seed(0)
+    sam = build_sam()
+    sam.image_encoder = ImageEncoderViT(
+        img_size=64,
+        patch_size=16,
+        embed_dim=16,
+        depth=2,
+        num_heads=2,
+        out_chans=8,
+        use_rel_pos=True,
+        window_size=2,
+        global_attn_indexes=(1,),
+    )
+    return sam.eval()
+
+
+@pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_compiled_encoder_gives_the_same(dtype, caplog):
+    image = np.random.default_rng(0).integers(0, 256, (40, 57, 3), np.uint8)
+    cpu = torch.device("cpu")
+    expected = SamModel(small_sam(), cpu, dtype).encode(image)
+    with caplog.at_level(logging.INFO, "napari_s2clip"):
+        model = SamModel(small_sam(), cpu, dtype, compiled=True)
+        assert "compil" not in caplog.text
+        found = [model.encode(image).features for _ in range(2)]
+    assert caplog.text.count("compiled in") == 1
+    atol = 1e-5 if dtype == torch.float32 else 0.05
+    for features in found:
+        torch.testing.assert_close(features, expected.features, atol=atol, rtol=0)
+    # What the last block attends to is kept by a hook, which compiling would drop.
+    with_attention, attention = model.encode_with_attention(image)
+    torch.testing.assert_close(
+        with_attention.features, expected.features, atol=atol, rtol=0
+    )
+    assert attention is not None
+
+
+def failing(message, kind=Exception):
+    def run(x):
+        raise kind(message)
+
+    return lambda module, **_: run
+
+
+def test_that_it_cannot_be_compiled_is_one_line(monkeypatch):
+    monkeypatch.setattr(torch, "compile", failing("no g++ was found\nTraceback …"))
+    run = Compiled(nn.Identity())
+    with pytest.raises(RuntimeError, match="compiled=True") as caught:
+        run(torch.zeros(1))
+    assert "(no g++ was found)" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_memory_that_runs_out_is_no_failure_to_compile(monkeypatch):
+    full = torch.cuda.OutOfMemoryError
+    monkeypatch.setattr(torch, "compile", failing("out of memory", full))
+    with pytest.raises(full):
+        Compiled(nn.Identity())(torch.zeros(1))
