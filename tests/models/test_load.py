@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from napari_s2clip.demo.architectures import CLIP_CONFIG, build_sam
+from napari_s2clip.models.cards import ModelCard
 from napari_s2clip.models.load import load_models
-from napari_s2clip.models.parts import Part
 from napari_s2clip.models.specs import SPECS, ModelSpec
 from napari_s2clip.models.vfm import SamEncoder
 from napari_s2clip.progress import Progress, Reporter
@@ -161,7 +161,7 @@ def tiny_spec(monkeypatch) -> ModelSpec:
     """The demo's sizes under a name of open_clip, as if they were any other CLIP."""
     known = open_clip.factory._MODEL_CONFIGS
     monkeypatch.setitem(known, "ViT-tiny", CLIP_CONFIG)
-    clip = Part("clip", "Tiny CLIP", "ViT-tiny", "", "tiny.safetensors")
+    clip = ModelCard("clip", "tiny", "Tiny CLIP", "ViT-tiny", "tiny.safetensors")
     return replace(SPECS["demo"], clip=clip)
 
 

@@ -27,7 +27,8 @@ from .vfm import FusionModel, SamEncoder, VisionModel
 from .weights import locate_all, sha256
 
 if TYPE_CHECKING:
-    from .parts import Computed, Part, PartName, Precision
+    from .cards import ModelCard
+    from .parts import Computed, PartName, Precision
     from .specs import ModelSpec
 
 __all__ = ["Models", "load_models"]
@@ -49,7 +50,7 @@ class Models:
     """What CLIP and the fusion model compute in."""
 
 
-def _fill(model: nn.Module, part: Part, path: Path | None) -> nn.Module:
+def _fill(model: nn.Module, part: ModelCard, path: Path | None) -> nn.Module:
     if path is None:
         return model
     state = read_state(path, part.role)
@@ -84,7 +85,7 @@ def _no_word_of_random_weights() -> Iterator[None]:
         root.removeFilter(passes)
 
 
-def _build_clip(part: Part) -> nn.Module:
+def _build_clip(part: ModelCard) -> nn.Module:
     if part.built_in:
         demo: nn.Module = architectures.build_clip()
         return demo
@@ -97,7 +98,7 @@ def _build_clip(part: Part) -> nn.Module:
     return model
 
 
-def _clip_tokenizer(part: Part) -> Callable[[list[str]], Tensor]:
+def _clip_tokenizer(part: ModelCard) -> Callable[[list[str]], Tensor]:
     import open_clip
 
     if part.built_in:
@@ -110,7 +111,7 @@ def _clip_tokenizer(part: Part) -> Callable[[list[str]], Tensor]:
     return tokenizer
 
 
-def _build_vfm(part: Part) -> nn.Module:
+def _build_vfm(part: ModelCard) -> nn.Module:
     if part.built_in:
         return architectures.build_dino()
     if part.is_sam:
@@ -123,7 +124,7 @@ def _build_vfm(part: Part) -> nn.Module:
     return model
 
 
-def _build_sam(part: Part) -> nn.Module:
+def _build_sam(part: ModelCard) -> nn.Module:
     if part.built_in:
         demo: nn.Module = architectures.build_sam()
         return demo

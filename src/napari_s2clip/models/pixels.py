@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from .parts import Part
+    from .cards import ModelCard
 
 __all__ = ["Statistics", "clip_statistics"]
 
@@ -21,7 +21,7 @@ _BESIDE = "open_clip_config.json"
 """open_clip's description of a weight file, published in the same folder."""
 
 
-def clip_statistics(part: Part, visual: Any, path: Path | None) -> Statistics:
+def clip_statistics(part: ModelCard, visual: Any, path: Path | None) -> Statistics:
     """What the weights were trained with.
 
     That is in ``open_clip_config.json`` beside the weight file; without one it is what
@@ -29,7 +29,7 @@ def clip_statistics(part: Part, visual: Any, path: Path | None) -> Statistics:
 
     Parameters
     ----------
-    part : Part
+    part : ModelCard
     visual : torch.nn.Module
         The image tower that open_clip has built.
     path : Path or None

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from .parts import Part
+from .cards import ModelCard
 
 __all__ = ["check_tower", "find_clip", "why_unfit"]
 
@@ -72,7 +72,7 @@ def why_unfit(config: Mapping[str, Any]) -> str | None:
     return None
 
 
-def find_clip(name: str) -> Part | None:
+def find_clip(name: str) -> ModelCard | None:
     """A CLIP by its exact name in open_clip; None if there is no such name.
 
     Raises
@@ -91,13 +91,14 @@ def find_clip(name: str) -> Part | None:
             f"spec: open_clip's {name} cannot be used, because {reason}; choose a "
             "plain ViT such as ViT-B-16"
         )
-    return Part(
+    return ModelCard(
         "clip",
+        name,
         f"OpenCLIP {name}",
         name,
-        f"open_clip--{name}",
         "open_clip_model.safetensors",
-        "https://huggingface.co/models?library=open_clip",
+        folder=f"open_clip--{name}",
+        companions=("open_clip_config.json",),
     )
 
 

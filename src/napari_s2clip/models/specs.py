@@ -12,17 +12,18 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from ..method_settings import takes
-from .parts import DINO_B8, SAM_B, SAMS, VFMS, Part, PartName, Precision, clip_part
+from .cards import CLIPS, DEMO, SAMS, VFMS, ModelCard
+from .parts import PartName, Precision
 
 if TYPE_CHECKING:
     from ..settings import Settings
 
 __all__ = [
+    "PRESETS",
     "SAMS",
     "SPECS",
     "VFMS",
     "ModelSpec",
-    "Part",
     "PartName",
     "Precision",
     "find_spec",
@@ -40,9 +41,9 @@ class ModelSpec:
     name: str
     title: str
     description: str
-    clip: Part
-    vfm: Part
-    sam: Part
+    clip: ModelCard
+    vfm: ModelCard
+    sam: ModelCard
     short_side: int = 448
     window: int = 336
     stride: int = 112
@@ -115,7 +116,7 @@ class ModelSpec:
         return replace(self, description=description, sam=sam)
 
     @property
-    def parts(self) -> tuple[Part, Part, Part]:
+    def parts(self) -> tuple[ModelCard, ModelCard, ModelCard]:
         """CLIP, vision model, SAM."""
         return (self.clip, self.vfm, self.sam)
 
@@ -133,9 +134,9 @@ SPECS: Final[dict[str, ModelSpec]] = {
             "Demo (built in)",
             "Three tiny models that ship with the plugin and answer in a second. They "
             "know coloured shapes on textures only.",
-            Part("clip", "Demo CLIP", "demo", "", "clip.safetensors"),
-            Part("vfm", "Demo DINO", "demo", "", "dino.safetensors"),
-            Part("sam", "Demo SAM", "demo", "", "sam.safetensors"),
+            DEMO["demo-clip"],
+            DEMO["demo-dino"],
+            DEMO["demo-sam"],
             short_side=160,
             window=64,
             stride=32,
@@ -148,44 +149,61 @@ SPECS: Final[dict[str, ModelSpec]] = {
             precision="fp32",
         ),
         ModelSpec(
+            "fast",
+            "Fast",
+            "CLIP ViT-B/16, DINO ViT-S/16, SAM ViT-B: the least to download and to "
+            "compute.",
+            CLIPS["clip-b-16"],
+            VFMS["dino-s-16"],
+            SAMS["sam-b"],
+        ),
+        ModelSpec(
+            "balanced",
+            "Balanced (the paper's)",
+            "CLIP ViT-B/16, DINO ViT-B/8, SAM ViT-B: the paper's main models.",
+            CLIPS["clip-b-16"],
+            VFMS["dino-b-8"],
+            SAMS["sam-b"],
+        ),
+        ModelSpec(
+            "best",
+            "Best",
+            "CLIP ViT-H/14, DINO ViT-B/8, SAM ViT-H: the most words and the best "
+            "edges; wants a GPU.",
+            CLIPS["clip-h-14"],
+            VFMS["dino-b-8"],
+            SAMS["sam-h"],
+        ),
+        ModelSpec(
             "vit-b-16",
             "CLIP ViT-B/16",
             "The paper's main model: OpenAI CLIP ViT-B/16, DINO ViT-B/8, SAM ViT-B.",
-            clip_part(
-                "CLIP ViT-B/16 (OpenAI)",
-                "ViT-B-16-quickgelu",
-                "timm/vit_base_patch16_clip_224.openai",
-            ),
-            DINO_B8,
-            SAM_B,
+            CLIPS["clip-b-16"],
+            VFMS["dino-b-8"],
+            SAMS["sam-b"],
         ),
         ModelSpec(
             "vit-l-14",
             "CLIP ViT-L/14",
             "OpenAI CLIP ViT-L/14, DINO ViT-B/8, SAM ViT-B.",
-            clip_part(
-                "CLIP ViT-L/14 (OpenAI)",
-                "ViT-L-14-quickgelu",
-                "timm/vit_large_patch14_clip_224.openai",
-            ),
-            DINO_B8,
-            SAM_B,
+            CLIPS["clip-l-14"],
+            VFMS["dino-b-8"],
+            SAMS["sam-b"],
         ),
         ModelSpec(
             "vit-h-14",
             "CLIP ViT-H/14",
             "OpenCLIP ViT-H/14 (LAION-2B), DINO ViT-B/8, SAM ViT-B.",
-            clip_part(
-                "CLIP ViT-H/14 (LAION-2B)",
-                "ViT-H-14",
-                "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-            ),
-            DINO_B8,
-            SAM_B,
+            CLIPS["clip-h-14"],
+            VFMS["dino-b-8"],
+            SAMS["sam-b"],
         ),
     )
 }
-"""Specifications by name."""
+"""Specifications by name: `PRESETS`, then each CLIP with the paper's other models."""
+
+PRESETS: Final = ("demo", "fast", "balanced", "best")
+"""Names of the specifications that are chosen for a purpose."""
 
 
 def find_spec(spec: str | ModelSpec) -> ModelSpec:
@@ -220,6 +238,6 @@ def find_spec(spec: str | ModelSpec) -> ModelSpec:
         clip.title,
         f"OpenCLIP {spec}, DINO ViT-B/8, SAM ViT-B.",
         clip,
-        DINO_B8,
-        SAM_B,
+        VFMS["dino-b-8"],
+        SAMS["sam-b"],
     )

@@ -13,7 +13,9 @@ from platformdirs import user_cache_path
 from .errors import WeightsNotFound
 
 if TYPE_CHECKING:
-    from .specs import ModelSpec, Part, PartName
+    from .cards import ModelCard
+    from .parts import PartName
+    from .specs import ModelSpec
 
 __all__ = ["cache_folder", "locate", "locate_all", "missing_parts", "sha256"]
 
@@ -26,12 +28,12 @@ def cache_folder() -> Path:
     return Path(given).expanduser() if given else user_cache_path("napari-s2clip")
 
 
-def locate(part: Part, given: Path | str | None = None) -> Path:
+def locate(part: ModelCard, given: Path | str | None = None) -> Path:
     """Path of a part's weight file.
 
     Parameters
     ----------
-    part : Part
+    part : ModelCard
     given : path, optional
         A file that the user chose instead of the one in the store.
 
@@ -65,7 +67,7 @@ def locate(part: Part, given: Path | str | None = None) -> Path:
     )
 
 
-def missing_parts(spec: ModelSpec) -> tuple[Part, ...]:
+def missing_parts(spec: ModelSpec) -> tuple[ModelCard, ...]:
     """The parts of a specification whose weight files are not on this computer."""
     missing = []
     for part in spec.parts:
