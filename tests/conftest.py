@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from napari_s2clip import ClassSet, Segmentation
 from napari_s2clip.image import RGBImage, to_rgb
 from napari_s2clip.progress import Reporter
 from napari_s2clip.results import REGION_COLUMNS
+
+from . import loopback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,3 +171,17 @@ def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
 def _make_result() -> Any:
     """`make_result`, for tests that cannot import it."""
     return make_result
+
+
+@pytest.fixture
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Refuse every connection and name lookup beyond this machine.
+
+    Python processes that the test starts refuse it too.
+    """
+    attempts: list[str] = []
+    loopback.install(monkeypatch.setattr, attempts)
+    child = str(Path(__file__).parent / "loopback_child")
+    monkeypatch.setenv("PYTHONPATH", child, prepend=os.pathsep)
+    yield attempts
+    assert not attempts, attempts
