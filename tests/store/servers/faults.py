@@ -60,7 +60,7 @@ class Fault:
 
 
 class Faults:
-    """Faults of a server, each waiting for the requests that it concerns.
+    """Faults of a server, one for a request, in the order in which they were added.
 
     Every fault takes ``times`` (how many requests it changes, or ``ALWAYS``) and
     ``path`` (a part of the requests' path). Faults on files change what a GET of a file
@@ -165,14 +165,14 @@ class Faults:
             self._faults.clear()
 
     def apply(self, method: str, path: str, answer: Answer) -> Answer:
-        """Give what to send instead of ``answer``."""
+        """Give what to send instead of ``answer``: the next fault that concerns it."""
         with self._lock:
-            due = [f for f in self._faults if f.concerns(method, path, answer)]
-            for fault in due:
-                fault.times -= 1
-        for fault in due:
-            answer = fault.change(answer) or answer
-        return answer
+            due = (f for f in self._faults if f.concerns(method, path, answer))
+            fault = next(due, None)
+            if fault is None:
+                return answer
+            fault.times -= 1
+        return fault.change(answer) or answer
 
     def _add_for_files(
         self,
