@@ -21,14 +21,21 @@ class NetworkUsedError(RuntimeError):
 
 def is_loopback(host: object) -> bool:
     """Tell whether a host is this machine, without asking a name server."""
-    if isinstance(host, bytes):
-        host = host.decode()
-    if host is None or host in {"", "localhost"}:
+    if host is None or _text(host) in {"", "localhost"}:
         return True
+    return _is_address(host) and ipaddress.ip_address(_text(host)).is_loopback
+
+
+def _text(host: object) -> str:
+    return host.decode() if isinstance(host, bytes) else str(host)
+
+
+def _is_address(host: object) -> bool:
     try:
-        return ipaddress.ip_address(str(host).partition("%")[0]).is_loopback
+        ipaddress.ip_address(_text(host))
     except ValueError:
         return False
+    return True
 
 
 def install(
@@ -64,11 +71,12 @@ def install(
 
         replace(socket.socket, name, guarded)
 
-    def guard_lookup(name: str) -> None:
+    def guard_lookup(name: str, *, names_only: bool = True) -> None:
         original = getattr(socket, name)
 
         def guarded(host: Any, *args: Any, **kwargs: Any) -> Any:
-            if not is_loopback(host):
+            # An address needs no lookup, unless it is to be turned into a name.
+            if not is_loopback(host) and not (_is_address(host) and names_only):
                 refuse(f"a lookup ({name}) of {host}")
             return original(host, *args, **kwargs)
 
@@ -76,5 +84,6 @@ def install(
 
     for method in ("connect", "connect_ex", "sendto"):
         guard_method(method)
-    for lookup in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"):
+    for lookup in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
         guard_lookup(lookup)
+    guard_lookup("gethostbyaddr", names_only=False)

@@ -22,7 +22,7 @@ class Logged(NamedTuple):
     path: str
     range: str | None
     status: int | None
-    """None if the server answered nothing."""
+    """None if the server was told to hang."""
 
 
 class LocalServer:
@@ -154,7 +154,7 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         self.server.owner.serve(self)
 
-    do_GET = do_HEAD = do_POST = do_CONNECT = _serve
+    do_GET = do_HEAD = do_CONNECT = _serve
 
     def send(self, answer: Answer) -> None:
         """Send an answer with its faults; a HEAD gets the headers only."""
@@ -170,10 +170,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send_body(answer)
 
     def _send_body(self, answer: Answer) -> None:
-        end = len(answer.body) if answer.cut is None else answer.cut
+        size = len(answer.body)
+        end = size if answer.cut is None else min(answer.cut, size)
         stops = dict(answer.pauses)
         step = 1 << 16 if answer.pace is None else max(1, int(answer.pace / 20))
         sent = 0
+        if 0 in stops and not self._wait(stops[0]):
+            return
         while sent < end:
             upto = min([end, sent + step, *(s for s in stops if s > sent)])
             self.wfile.write(answer.body[sent:upto])
@@ -182,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
                 return
             if answer.pace and self.server.owner.stopping.wait(step / answer.pace):
                 break
-        if sent < len(answer.body):
+        if sent < size:
             self.close_connection = True
 
     def _wait(self, pause: Any) -> bool:
