@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -174,6 +175,10 @@ def test_cancel_acts_at_once(hub, store):
     with pytest.raises(Cancelled):
         store.download(CARD, cancel=token)
     assert store.find(CARD) is None
+    # What no later download would use is not left behind.
+    blobs = hub_folder() / "models--test--clip" / "blobs"
+    assert all(re.fullmatch(r"[0-9a-f]{64}.*", p.stem) for p in blobs.iterdir())
+    assert len(list(blobs.iterdir())) <= 1
     assert store.download(CARD).read_bytes() == CONTENT
 
 

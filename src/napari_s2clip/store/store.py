@@ -6,6 +6,7 @@ Only `WeightStore.download` opens a network connection, and only when it is call
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,16 +257,18 @@ class WeightStore:
                 size = path.stat().st_size
                 path.unlink()
                 freed += size
-        while card.repository and (in_hub := self._hub_folder_of(card)) is not None:
-            freed += _remove_from_hub(card.repository, in_hub)
+        hub = places.hub_folder(self._chosen)
+        if places.find_in_hub(card, hub) is not None:
+            freed += _remove_from_hub(card.repository, hub)
         self.records.forget(_key(card), found)
+        left = self.find(card)
+        if left is not None:
+            raise StoreError(
+                str(left),
+                "it is in the hub's own cache, which other programs share",
+                "delete it there with `hf cache` if none needs it",
+            )
         return freed
-
-    def _hub_folder_of(self, card: ModelCard) -> Path | None:
-        for folder in (places.hub_folder(self._chosen), places.hub_folder()):
-            if places.find_in_hub(card, folder) is not None:
-                return folder
-        return None
 
     def _bring(
         self,
@@ -276,9 +279,10 @@ class WeightStore:
     ) -> Path:
         own = self.home(card)
         target = own if card.url else places.hub_folder(self._chosen)
-        path, told = transfer(
-            card, target, progress=progress, cancel=cancel, pause=pause
-        )
+        with _no_litter(card, target):
+            path, told = transfer(
+                card, target, progress=progress, cancel=cancel, pause=pause
+            )
 
         def on_bytes(done: int, total: int) -> None:
             if progress is not None:
@@ -361,6 +365,25 @@ def _key(card: ModelCard) -> str:
     if card.path is not None:
         return str(card.path)
     return card.url or f"{card.repository or card.folder}/{card.filename}"
+
+
+@contextlib.contextmanager
+def _no_litter(card: ModelCard, folder: Path) -> Iterator[None]:
+    """Delete what the hub's client left of a download that failed, and never uses.
+
+    Its newer versions give each unfinished file a name of its own; the older ones' are
+    named by the checksum, and gone on with.
+    """
+    blobs = folder / f"models--{card.repository.replace('/', '--')}" / "blobs"
+    before = set(blobs.glob("*.incomplete")) if card.repository else set()
+    try:
+        yield
+    except BaseException:
+        if card.repository:
+            for left in set(blobs.glob("*.incomplete")) - before:
+                if not re.fullmatch(r"[0-9a-f]{40,64}\.incomplete", left.name):
+                    left.unlink(missing_ok=True)
+        raise
 
 
 def _remove_from_hub(repository: str, folder: Path) -> int:
