@@ -1,137 +1,175 @@
-"""Build the three models of a specification and fill in their weights."""
+"""The three models of a specification, each built when it is first used."""
 
 from __future__ import annotations
 
-import logging
+import gc
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from .. import __version__
 from .._triton import avoid_triton
-from ..demo import architectures
 from ..progress import Reporter
+from .build import build, clip_tokenizer
 from .clip import ClipModel
+from .parts import Computed, PartName, Precision
 from .pixels import clip_statistics
 from .precision import DTYPES, choose_precision
 from .sam import SamModel
-from .state import read_state
 from .vfm import FusionModel, SamEncoder, VisionModel
-from .weights import locate_all, sha256
+from .weights import locate, locate_all
 
 if TYPE_CHECKING:
+    from ..store import WeightStore
     from .cards import ModelCard
-    from .parts import Computed, PartName, Precision
     from .specs import ModelSpec
 
-__all__ = ["Models", "load_models"]
+__all__ = ["ALL_PARTS", "Models", "load_models"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+ALL_PARTS: Final[tuple[PartName, ...]] = get_args(PartName)
 
-@dataclass(frozen=True)
+
 class Models:
-    """The loaded parts and where they came from."""
+    """The parts of a specification, ready on a device.
 
-    clip: ClipModel
-    vfm: FusionModel
-    sam: SamModel
-    origin: dict[PartName, dict[str, str]]
-    """For each part its title, architecture, file name, SHA-256 and precision."""
-    precision: Computed = "fp32"
-    """What CLIP and the fusion model compute in."""
+    A part is built when it is first used, or by `prepare`; `release` frees the memory
+    of all, and they are built again when they are used again.
 
+    Parameters
+    ----------
+    spec : ModelSpec
+    device : torch.device
+    precision : {"fp32", "bf16", "fp16"}
+    files : mapping
+        Weight file by part; None for random weights. A part that is missing here is
+        looked for in the store when it is first used.
+    origin : dict
+        For each part its title, architecture, file name, SHA-256 and precision.
+    store : WeightStore, optional
+    compiled : bool
+        Whether SAM's image encoder is compiled, see `SamModel`.
+    """
 
-def _fill(model: nn.Module, part: ModelCard, path: Path | None) -> nn.Module:
-    if path is None:
-        return model
-    state = read_state(path, part.role)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()
-        detail = reason[1].strip() if len(reason) > 1 else reason[0]
-        raise ValueError(
-            f"weights[{part.role!r}]: {path.name} does not fit {part.title} "
-            f"({part.architecture}): {detail}"
-        ) from error
-    return model
+    def __init__(
+        self,
+        spec: ModelSpec,
+        device: torch.device,
+        precision: Computed,
+        files: Mapping[PartName, Path | None],
+        origin: dict[PartName, dict[str, str]],
+        store: WeightStore | None = None,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        self.spec = spec
+        self.device = device
+        self.precision = precision
+        self.origin = origin
+        self.compiled = compiled
+        self._files = dict(files)
+        self._store = store
+        self._lock = threading.RLock()
+        self._built: dict[PartName, Any] = {}
 
+    @property
+    def clip(self) -> ClipModel:
+        """Image and text encoder."""
+        found: ClipModel = self._get("clip")
+        return found
 
-@contextmanager
-def _no_word_of_random_weights() -> Iterator[None]:
-    """Drop open_clip's warning that a model has none; they are filled in afterwards."""
-    thread = threading.get_ident()
+    @property
+    def vfm(self) -> FusionModel:
+        """What tells which patches belong together."""
+        found: FusionModel = self._get("vfm")
+        return found
 
-    def passes(record: logging.LogRecord) -> bool:
-        # What others build at the same time is their own concern.
-        return record.thread != thread or not str(record.msg).startswith(
-            "No pretrained weights loaded for model"
-        )
+    @property
+    def sam(self) -> SamModel:
+        """What refines."""
+        found: SamModel = self._get("sam")
+        return found
 
-    root = logging.getLogger()  # open_clip has no logger of its own
-    root.addFilter(passes)
-    try:
-        yield
-    finally:
-        root.removeFilter(passes)
+    def prepare(
+        self, parts: Iterable[PartName] = ALL_PARTS, report: Reporter | None = None
+    ) -> None:
+        """Build parts now instead of when they are first used."""
+        report = report or Reporter()
+        parts = tuple(parts)
+        for done, part in enumerate(parts):
+            report("load", done, len(parts), self._card(part).title)
+            self._get(part)
+        report("load", len(parts), len(parts))
 
+    def held(self) -> dict[PartName, int]:
+        """Bytes of the weights of each part that is built; shared ones count once."""
+        with self._lock:
+            seen: set[int] = set()
+            return {
+                part: sum(
+                    tensor.numel() * tensor.element_size()
+                    for tensor in _tensors(model)
+                    if id(tensor) not in seen and not seen.add(id(tensor))  # type: ignore[func-returns-value]
+                )
+                for part, model in self._built.items()
+            }
 
-def _build_clip(part: ModelCard) -> nn.Module:
-    if part.built_in:
-        demo: nn.Module = architectures.build_clip()
-        return demo
-    import open_clip
+    def release(self) -> None:
+        """Free the memory of all parts; the device's goes back to the system."""
+        with self._lock:
+            self._built.clear()
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        elif self.device.type == "mps":
+            torch.mps.empty_cache()
 
-    with _no_word_of_random_weights():
-        model: nn.Module = open_clip.create_model(
-            part.architecture, pretrained=None, load_weights=False
-        )
-    return model
+    def _get(self, part: PartName) -> Any:
+        with self._lock:
+            if part not in self._built:
+                self._built[part] = self._build(part)
+            return self._built[part]
 
+    def _card(self, part: PartName) -> ModelCard:
+        card: ModelCard = getattr(self.spec, part)
+        return card
 
-def _clip_tokenizer(part: ModelCard) -> Callable[[list[str]], Tensor]:
-    import open_clip
+    def _file(self, part: PartName) -> Path | None:
+        if part not in self._files:
+            self._files[part] = locate(self._card(part), None, self._store)
+        return self._files[part]
 
-    if part.built_in:
-        context = architectures.CLIP_CONFIG["text_cfg"]["context_length"]
-        tokenizer: Callable[[list[str]], Tensor] = open_clip.SimpleTokenizer(
-            context_length=context
-        )
-    else:
-        tokenizer = open_clip.get_tokenizer(part.architecture)
-    return tokenizer
+    def _build(self, part: PartName) -> Any:
+        card, path = self._card(part), self._file(part)
+        dtype = DTYPES[self.precision]
+        if part == "vfm" and card.is_sam and self._shares_sam():
+            return SamEncoder(self.sam)
+        module = build(card, path)
+        if part == "clip":
+            return ClipModel(
+                module,
+                clip_tokenizer(card),
+                self.device,
+                *clip_statistics(card, module.visual, path),
+                dtype,
+            )
+        if part == "sam":
+            return SamModel(module, self.device, dtype, compiled=self.compiled)
+        if card.is_sam:
+            return SamEncoder(SamModel(module, self.device, dtype))
+        return VisionModel(module, self.device, IMAGENET_MEAN, IMAGENET_STD, dtype)
 
-
-def _build_vfm(part: ModelCard) -> nn.Module:
-    if part.built_in:
-        return architectures.build_dino()
-    if part.is_sam:
-        return _build_sam(part)
-    import timm
-
-    model: nn.Module = timm.create_model(
-        part.architecture, pretrained=False, num_classes=0, dynamic_img_size=True
-    )
-    return model
-
-
-def _build_sam(part: ModelCard) -> nn.Module:
-    if part.built_in:
-        demo: nn.Module = architectures.build_sam()
-        return demo
-    from segment_anything import sam_model_registry
-
-    model: nn.Module = sam_model_registry[part.architecture](checkpoint=None)
-    return model
+    def _shares_sam(self) -> bool:
+        """Whether the fusion model is the SAM that refines, which is then held once."""
+        same = self.spec.vfm.architecture == self.spec.sam.architecture
+        return same and self._file("vfm") == self._file("sam")
 
 
 def load_models(
@@ -141,9 +179,11 @@ def load_models(
     report: Reporter | None = None,
     precision: Precision = "auto",
     *,
+    parts: Iterable[PartName] = ALL_PARTS,
+    store: WeightStore | None = None,
     compiled: bool = False,
 ) -> Models:
-    """Load the parts of ``spec`` to ``device``.
+    """Find the weights of ``spec`` and build ``parts`` on ``device``.
 
     Parameters
     ----------
@@ -155,6 +195,9 @@ def load_models(
     report : Reporter, optional
     precision : {"auto", "fp32", "bf16", "fp16"}
         Of the image and text encoders, see `choose_precision`; SAM decodes in float32.
+    parts : iterable of {"clip", "vfm", "sam"}
+        Those whose files must be here; the others are built when they are first used.
+    store : WeightStore, optional
     compiled : bool
         Whether SAM's image encoder is compiled, see `SamModel`.
 
@@ -162,59 +205,59 @@ def load_models(
     ------
     WeightsNotFound
         If a weight file is missing; looked for before anything is built.
+    ChecksumMismatch
+        If a file of the store is not the one that was published, or first used.
     ValueError
         If a file holds no weights or does not fit its architecture, or the device does
         not fit the precision.
     """
+    from ..store import WeightStore
+
     avoid_triton()
-    report = report or Reporter()
+    parts = tuple(parts)
+    store = store or WeightStore()
     computed = choose_precision(precision, device, spec.precision)
-    dtype = DTYPES[computed]
     if isinstance(weights, str):
         if weights != "random":
             raise ValueError(
                 f"weights: {weights!r} is not 'random'; give a mapping such as "
                 "{'sam': PATH}"
             )
-        paths: dict[PartName, Path] = {}
+        files: dict[PartName, Path | None] = dict.fromkeys(ALL_PARTS)
+        given: Mapping[str, Path | str] = {}
     else:
-        paths = locate_all(spec, weights)
-    # A SAM that is fusion model too is held once.
-    same = spec.vfm.architecture == spec.sam.architecture != "demo"
-    shared = same and paths.get("vfm") == paths.get("sam")
-    digest = cache(sha256)
+        given = weights or {}
+        files = {**locate_all(spec, given, store, parts)}
+    checksum = cache(store.records.checksum)
     origin: dict[PartName, dict[str, str]] = {}
-    built: dict[str, nn.Module] = {}
-    builders = {"clip": _build_clip, "vfm": _build_vfm, "sam": _build_sam}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        for done, part in enumerate(spec.parts):
-            report("load", done, len(spec.parts), part.title)
-            path = paths.get(part.role)
-            if part.role == "sam" and shared:
-                built["sam"] = built["vfm"]
-            else:
-                built[part.role] = _fill(builders[part.role](part), part, path)
-            origin[part.role] = {
-                "title": part.title,
-                "architecture": part.architecture,
-                "file": path.name if path else "random weights",
-                "sha256": digest(path) if path else "",
-                "package": f"napari-s2clip {__version__}" if part.built_in else "",
-                "precision": computed,
-            }
-    report("load", len(spec.parts), len(spec.parts))
-    clip = ClipModel(
-        built["clip"],
-        _clip_tokenizer(spec.clip),
-        device,
-        *clip_statistics(spec.clip, built["clip"].visual, paths.get("clip")),
-        dtype,
+    for card in spec.parts:
+        path = files.get(card.role)
+        own = card.role in given or card.path is not None
+        found = "" if path is None else checksum(path) if own else store.check(card, path)
+        origin[card.role] = {
+            "title": card.title,
+            "architecture": card.architecture,
+            "file": path.name if path else "random weights",
+            "sha256": found,
+            "package": f"napari-s2clip {__version__}" if card.built_in else "",
+            "precision": computed,
+        }
+        if card.role not in files:
+            origin[card.role]["file"] = ""
+    models = Models(
+        spec, device, computed, files, origin, store, compiled=compiled
     )
-    sam = SamModel(built["sam"], device, dtype, compiled=compiled)
-    vfm: FusionModel
-    if spec.vfm.is_sam:
-        vfm = SamEncoder(sam if shared else SamModel(built["vfm"], device, dtype))
-    else:
-        vfm = VisionModel(built["vfm"], device, IMAGENET_MEAN, IMAGENET_STD, dtype)
-    return Models(clip, vfm, sam, origin, computed)
+    models.prepare(parts, report)
+    return models
+
+
+def _tensors(model: Any) -> Iterator[Tensor]:
+    """The tensors that a model of ours holds: parameters, and laid out copies."""
+    for value in vars(model).values():
+        if isinstance(value, (ClipModel, SamModel, VisionModel, SamEncoder)):
+            yield from _tensors(value)
+        elif isinstance(value, nn.Module):
+            for module in value.modules():
+                yield from (v for v in module.parameters(recurse=False))
+                yield from (v for v in module.buffers(recurse=False))
+                yield from (v for v in vars(module).values() if isinstance(v, Tensor))
