@@ -257,6 +257,8 @@ def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
             "weights": None,
             "diffusion": None,
             "compiled": False,
+            "parts": ("clip", "vfm", "sam"),
+            "download": False,
         }
     ]
     assert [call[0].pixels.shape for call in model.calls] == [(12, 9, 3), (20, 30, 3)]
@@ -284,6 +286,7 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
         "--diffusion",
         "sd",
         "--compile",
+        "--download",
         "--set",
         "coarse_threshold=0.5",
         "--set",
@@ -309,6 +312,8 @@ def test_what_the_options_say_reaches_the_model(model, run, photo):
             },
             "diffusion": Path("sd"),
             "compiled": True,
+            "parts": ("clip", "vfm"),
+            "download": True,
         }
     ]
     _, classes, settings = model.calls[0]

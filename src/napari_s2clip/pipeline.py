@@ -7,7 +7,7 @@ inside.
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,9 +21,10 @@ from .features.encode import ImageFeatures
 from .features.keep import encode_kept, open_store, sam_kept
 from .image import RGBImage, to_rgb
 from .methods import METHODS
+from .models.bring import download_parts
 from .models.device import choose_device
 from .models.diffusion import DiffusionModel, load_diffusion
-from .models.load import Models, load_models
+from .models.load import ALL_PARTS, Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
 from .refine.click import refine_prompt
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 
     from .features.entropy import EntropyMode
     from .features.store import FeatureStore
+    from .models.parts import PartName
     from .settings import Settings
+    from .store import WeightStore
 
 __all__ = ["S2CLIP", "ImageFeatures"]
 
@@ -74,7 +77,7 @@ class S2CLIP:
         self.models = models
         self.device = device
         self.diffusion = diffusion
-        self._text = TextEncoder(models.clip)
+        self._text = TextEncoder(lambda: self.models.clip)
 
     @classmethod
     def load(
@@ -88,16 +91,24 @@ class S2CLIP:
         weights: Literal["random"] | Mapping[str, Path | str] | None = None,
         diffusion: str | Path | DiffusionModel | None = None,
         compiled: bool = False,
+        parts: Iterable[PartName] = ALL_PARTS,
+        weight_store: WeightStore | None = None,
+        download: bool = False,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> S2CLIP:
-        """Load the models of a specification. Never opens a network connection.
+        """Load the models of a specification.
+
+        Opens a network connection only with ``download=True``, and only for files that
+        are not on this computer.
 
         Parameters
         ----------
         spec : str or ModelSpec
-            ``"demo"``, ``"vit-b-16"``, ``"vit-l-14"``, ``"vit-h-14"``, or open_clip's
-            name of a plain ViT such as ``"ViT-B-32"``.
+            ``"demo"``, ``"fast"``, ``"balanced"``, ``"best"``, ``"vit-b-16"``,
+            ``"vit-l-14"``, ``"vit-h-14"``, a preset of the user's own
+            (`napari_s2clip.models.own`), or open_clip's name of a plain ViT such as
+            ``"ViT-B-32"``.
         device : str
             ``"auto"`` is CUDA, then MPS, then the CPU.
         vfm : str, optional
@@ -118,6 +129,13 @@ class S2CLIP:
         compiled : bool
             Whether ``torch.compile`` makes SAM's image encoder faster, for many images
             on one device: the first takes minutes.
+        parts : iterable of {"clip", "vfm", "sam"}
+            Loaded now; the others when they are first used, so that nobody needs a SAM
+            for coarse maps.
+        weight_store : WeightStore, optional
+            Where weight files are.
+        download : bool
+            Whether weight files that are missing are downloaded.
         progress : callable, optional
             Called with a `Progress`.
         cancel : CancelToken, optional
@@ -126,6 +144,8 @@ class S2CLIP:
         ------
         WeightsNotFound
             If a weight file is missing.
+        StoreError
+            If a file cannot be downloaded, or is not the one that was published.
         ValueError
             If a name is unknown, a file does not fit, or the device cannot compute in
             the precision.
@@ -137,8 +157,18 @@ class S2CLIP:
             found = found.with_sam(sam)
         chosen = choose_device(device)
         report = Reporter(progress, cancel)
+        parts = tuple(parts)
+        if download and not isinstance(weights, str):
+            download_parts(found, parts, weights, weight_store, progress, cancel)
         models = load_models(
-            found, chosen, weights, report, precision, compiled=compiled
+            found,
+            chosen,
+            weights,
+            report,
+            precision,
+            parts=parts,
+            store=weight_store,
+            compiled=compiled,
         )
         if isinstance(diffusion, str | Path):
             diffusion = load_diffusion(diffusion, chosen)
@@ -341,6 +371,14 @@ class S2CLIP:
             mode=mode,
             diagnostics=diagnostics,
         )
+
+    def release(self) -> None:
+        """Free the memory of the models; they are loaded again when they are used."""
+        self.models.release()
+
+    def held(self) -> dict[PartName, int]:
+        """Bytes of the weights of each part that is loaded."""
+        return self.models.held()
 
     def forget_texts(self) -> None:
         """Free the vectors of all class names met so far."""

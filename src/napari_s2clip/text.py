@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -40,7 +40,8 @@ def phrase_vectors(clip: ClipModel, phrases: list[str]) -> Tensor:
 class TextEncoder:
     """`phrase_vectors` with a memory, so that a new class costs one phrase."""
 
-    def __init__(self, clip: ClipModel, keep: int = 4096) -> None:
+    def __init__(self, clip: Callable[[], ClipModel], keep: int = 4096) -> None:
+        # Asked for when there is something new: it may not be loaded.
         self._clip = clip
         self._keep = keep
         self._known: dict[str, Tensor] = {}
@@ -54,7 +55,9 @@ class TextEncoder:
         phrases = list(phrases)
         new = [p for p in dict.fromkeys(phrases) if p not in self._known]
         fresh: dict[str, Tensor] = (
-            dict(zip(new, phrase_vectors(self._clip, new), strict=True)) if new else {}
+            dict(zip(new, phrase_vectors(self._clip(), new), strict=True))
+            if new
+            else {}
         )
         found = torch.stack(
             [fresh[p] if p in fresh else self._known[p] for p in phrases]

@@ -16,15 +16,17 @@ import torch
 from safetensors.torch import save
 
 from napari_s2clip.demo.architectures import build_dino
+from napari_s2clip.models.cards import ModelCard
 from napari_s2clip.models.load import load_models
-from napari_s2clip.models.parts import Part
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.models.state import WRAPPERS, WeightFile
 
 STATE = {"a": torch.arange(200, dtype=torch.float16), "b": torch.tensor([3])}
 NOISE = np.random.default_rng(0).bytes(300)
 PNG = b"\x89PNG\r\n\x1a\n" + NOISE
-PART = Part("clip", "A CLIP", "x", "", "it.safetensors", "https://example.org/clip")
+PART = ModelCard(
+    "clip", "a-clip", "A CLIP", "x", "it.safetensors", url="https://example.org/clip"
+)
 
 
 def torch_bytes(value, *, old=False):

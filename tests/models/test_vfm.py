@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from napari_s2clip.demo.architectures import build_dino, build_sam
-from napari_s2clip.models.load import _build_vfm
+from napari_s2clip.models.build import build
 from napari_s2clip.models.sam import SamModel
 from napari_s2clip.models.specs import VFMS
 from napari_s2clip.models.vfm import SamEncoder, VisionModel
@@ -43,7 +43,7 @@ def test_real_sizes_equal_the_library(name):
     architecture = VFMS[name].architecture
     native = timm.get_pretrained_cfg(architecture).input_size[1]
     torch.manual_seed(0)
-    model = _build_vfm(VFMS[name])
+    model = build(VFMS[name], None)
     vfm = VisionModel(model, torch.device("cpu"), MEAN, STD)
     random = np.random.default_rng(0)
     windows = random.integers(0, 256, (2, native, native, 3), np.uint8)
@@ -116,7 +116,7 @@ def test_sam_windows_of_the_input_size_are_not_resized(library, small_sam):
 
 def test_the_real_sam_encoder_equals_the_library():
     torch.manual_seed(0)
-    library = _build_vfm(VFMS["sam-b-16"]).eval()
+    library = build(VFMS["sam-b-16"], None).eval()
     vfm = SamEncoder(SamModel(library, torch.device("cpu")))
     window = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
     tokens = vfm.tokens(window[None])

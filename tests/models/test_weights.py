@@ -5,8 +5,10 @@ import pytest
 
 from napari_s2clip.models.errors import WeightsNotFound
 from napari_s2clip.models.specs import SPECS, ModelSpec, find_spec
-from napari_s2clip.models.weights import cache_folder, locate, locate_all, sha256
+from napari_s2clip.models.weights import locate, locate_all
 from napari_s2clip.settings import Settings
+from napari_s2clip.store import cache_folder
+from napari_s2clip.store.records import sha256
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
-    from ..features.sizes import format_size
     from ..features.store import FeatureStore
+    from ..sizes import format_size
 
     store = FeatureStore()
     about: dict[str, Any] = {"folder": str(store.folder)}

@@ -72,6 +72,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"another SAM than the model's own: {', '.join(SAMS)}",
     )
+    add(
+        "--download",
+        action="store_true",
+        help="download weight files that are missing (see models)",
+    )
     add("--device", default="auto", help="auto (default), cpu, cuda or mps")
     add(
         "--precision",
@@ -154,6 +159,7 @@ def run(options: argparse.Namespace) -> int:
     check_precision(options.precision)
     refuse_collisions(options.images, options.out)
 
+    from ..features.encode import needed_parts
     from ..features.keep import open_store
     from ..pipeline import S2CLIP
 
@@ -171,6 +177,8 @@ def run(options: argparse.Namespace) -> int:
             weights=weights,
             diffusion=options.diffusion,
             compiled=options.compile,
+            parts=needed_parts(settings),
+            download=options.download,
             progress=bar,
         )
         check_settings(model, settings)  # what is wrong with them is said once

@@ -102,7 +102,7 @@ def entropy_by_block(
     found = in_chunks(
         run,
         len(plan.corners),
-        windows_at_once(models, plan.window),
+        windows_at_once(models, plan.window, False),
         models.clip.device,
         "window",
         lambda done, total: report("encode", done, total, "entropy"),

@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..models.load import Models
+    from ..models.parts import PartName
     from ..models.sam import SamEmbedding
-    from ..models.specs import PartName
     from ..progress import Reporter
     from ..settings import Settings
 
-__all__ = ["ImageFeatures", "encode_image", "windows_at_once"]
+__all__ = [
+    "ImageFeatures",
+    "encode_image",
+    "needed_parts",
+    "needs_vfm",
+    "windows_at_once",
+]
 
 _TOKENS_AT_ONCE = {"cpu": 4096, "cuda": 1 << 17, "mps": 1 << 15}
 """Patches of the finer grid in one batch of windows; more make nothing faster."""
@@ -80,21 +86,37 @@ class ImageFeatures:
         return self.plan.image_size
 
 
-def windows_at_once(models: Models, window: tuple[int, int]) -> int:
+def needs_vfm(settings: Settings) -> bool:
+    """Whether the fusion model is asked at all."""
+    return bool(settings.proxy and find_method(settings.method).proxy)
+
+
+def needed_parts(settings: Settings) -> tuple[PartName, ...]:
+    """The models that a run with these settings uses."""
+    vfm: tuple[PartName, ...] = ("vfm",) if needs_vfm(settings) else ()
+    with_sam = settings.refine or find_method(settings.method).splice
+    sam: tuple[PartName, ...] = ("sam",) if with_sam else ()
+    return ("clip", *vfm, *sam)
+
+
+def windows_at_once(
+    models: Models, window: tuple[int, int], with_vfm: bool = True
+) -> int:
     """How many windows are encoded together, at least 1.
 
     What one needs is estimated from above: the hidden states, six attention maps of
     CLIP, what the vision model says, and two dozen tensors of values on its grid. All
     windows together may take half of the free memory.
     """
-    clip, vfm = models.clip, models.vfm
+    clip = models.clip
     count = 1 + math.prod(clip.grid(window))
-    fine = math.prod(vfm.grid(window))
+    fine = math.prod(models.vfm.grid(window)) if with_vfm else 0
     width, heads = clip.width, clip.last.heads
     needed = 4 * (
         (clip.n_blocks + 16) * count * width + 6 * heads * count**2 + 24 * fine * width
     )
-    needed += vfm.working_memory(window)
+    if with_vfm:
+        needed += models.vfm.working_memory(window)
     device = clip.device
     fitting = free_memory(device) // 2 // needed
     enough = _TOKENS_AT_ONCE[device.type] // max(count, fine)
@@ -133,7 +155,7 @@ def encode_image(
     found = in_chunks(
         _Encoder(models, resized, plan, settings, method),
         count,
-        windows_at_once(models, plan.window),
+        windows_at_once(models, plan.window, needs_vfm(settings)),
         models.clip.device,
         "window",
         progress,
@@ -196,7 +218,7 @@ class _Encoder:
     def __call__(self, part: slice) -> WindowFeatures:
         windows = self._windows(part)
         models, settings = self._models, self._settings
-        wanted = settings.proxy and self._method.proxy
+        wanted = needs_vfm(settings)
         found = dense_features(
             models.clip,
             models.clip.hidden_states(windows, settings.positions),

@@ -80,9 +80,7 @@ def encode_kept(
     if store is None:
         return encode_image(models, image.pixels, settings, report, image.notes)
     key = _dense_key(models, image.pixels, settings)
-    features = _look_up(
-        store, key, lambda a, m: unpack(a, m, image, models.clip.device)
-    )
+    features = _look_up(store, key, lambda a, m: unpack(a, m, image, models.device))
     if features is not None:
         # Those of other stages, and of SAM, are the present ones.
         features = replace(features, settings=settings, model=models.origin, sam=None)
@@ -132,7 +130,7 @@ def _find_sam(
     models: Models, image: NDArray[np.uint8], store: FeatureStore
 ) -> SamEmbedding | None:
     key = _sam_key(models, image)
-    return _look_up(store, key, lambda a, m: unpack_sam(a, m, models.sam.device))
+    return _look_up(store, key, lambda a, m: unpack_sam(a, m, models.device))
 
 
 def _dense_key(models: Models, image: NDArray[np.uint8], settings: Settings) -> str:
@@ -151,7 +149,7 @@ def _origin(models: Models, *parts: PartName) -> dict[str, Any]:
     """What else the numbers depend on, to the last bit."""
     return {
         "parts": {part: models.origin[part] for part in parts},
-        "device": models.clip.device.type,
+        "device": models.device.type,
         "software": __version__,
         "versions": library_versions(),
     }

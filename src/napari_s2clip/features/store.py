@@ -22,9 +22,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.weights import cache_folder
+from ..sizes import format_size, parse_size
+from ..store import cache_folder
 from .entry import Arrays, folder_size, last_use, read_entry, touch, write_entry
-from .sizes import format_size, parse_size
 
 __all__ = ["DEFAULT_LIMIT", "FORMAT", "LIMIT_VARIABLE", "FeatureStore"]
 
@@ -51,7 +51,7 @@ class FeatureStore:
     ----------
     folder : path, optional
         Made when the first entry is put; ``features`` in the folder of the weights
-        (`napari_s2clip.models.weights.cache_folder`) if not given. Nothing else in it
+        (`napari_s2clip.store.cache_folder`) if not given. Nothing else in it
         is ever touched.
     limit : int, optional
         Bytes of all entries; if not given, what the environment variable

@@ -94,8 +94,6 @@ def clip_tokenizer(card: ModelCard) -> Callable[[list[str]], Tensor]:
 def _build_vision_model(card: ModelCard) -> nn.Module:
     if card.built_in:
         return architectures.build_dino()
-    if card.is_sam:
-        return _build_sam(part)
     import timm
 
     model: nn.Module = timm.create_model(

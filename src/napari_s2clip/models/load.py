@@ -111,15 +111,13 @@ class Models:
     def held(self) -> dict[PartName, int]:
         """Bytes of the weights of each part that is built; shared ones count once."""
         with self._lock:
-            seen: set[int] = set()
-            return {
-                part: sum(
-                    tensor.numel() * tensor.element_size()
-                    for tensor in _tensors(model)
-                    if id(tensor) not in seen and not seen.add(id(tensor))  # type: ignore[func-returns-value]
-                )
-                for part, model in self._built.items()
-            }
+            counted: set[int] = set()
+            held: dict[PartName, int] = {}
+            for part, model in self._built.items():
+                own = {id(t): t for t in _tensors(model) if id(t) not in counted}
+                held[part] = sum(t.numel() * t.element_size() for t in own.values())
+                counted |= own.keys()
+            return held
 
     def release(self) -> None:
         """Free the memory of all parts; the device's goes back to the system."""
@@ -233,7 +231,9 @@ def load_models(
     for card in spec.parts:
         path = files.get(card.role)
         own = card.role in given or card.path is not None
-        found = "" if path is None else checksum(path) if own else store.check(card, path)
+        found = (
+            "" if path is None else checksum(path) if own else store.check(card, path)
+        )
         origin[card.role] = {
             "title": card.title,
             "architecture": card.architecture,
@@ -244,9 +244,7 @@ def load_models(
         }
         if card.role not in files:
             origin[card.role]["file"] = ""
-    models = Models(
-        spec, device, computed, files, origin, store, compiled=compiled
-    )
+    models = Models(spec, device, computed, files, origin, store, compiled=compiled)
     models.prepare(parts, report)
     return models
 

@@ -61,8 +61,8 @@ def locate(
         raise WeightsNotFound(
             f"{card.title} is not on this computer: download it, or put "
             f"{card.filename} into {folder}; it is published at {card.source}",
-            f"command line: `napari-s2clip models download {card.name}`, or a copy with "
-            f"--weights {card.role}=PATH; Python: S2CLIP.load(…, download=True), or "
+            f"command line: `napari-s2clip models download {card.name}`, or --weights "
+            f"{card.role}=PATH for a copy; Python: S2CLIP.load(…, download=True), or "
             f"weights={{{card.role!r}: PATH}}",
         )
     raise WeightsNotFound(

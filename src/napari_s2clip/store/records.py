@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 __all__ = ["Records", "sha256"]
+
+log = logging.getLogger(__name__)
 
 _BLOCK = 1 << 22
 
@@ -71,8 +73,8 @@ class Records:
         before = _state(file)
         found = sha256(file, on_bytes)
         if _state(file) == before:
-            with self._change() as content:
-                content["files"][str(file)] = {"state": before, "sha256": found}
+            known = {"state": before, "sha256": found}
+            self._change(lambda content: content["files"].update({str(file): known}))
         return found
 
     def expected(self, key: str) -> str:
@@ -83,14 +85,16 @@ class Records:
     def expect(self, key: str, checksum: str) -> None:
         """Hold a model's file to a checksum from now on."""
         if self.expected(key) != checksum:
-            with self._change() as content:
-                content["first"][key] = checksum
+            self._change(lambda content: content["first"].update({key: checksum}))
 
     def forget(self, key: str, file: Path | None = None) -> None:
         """Drop what is known of a model's file that was removed."""
-        with self._change() as content:
+
+        def drop(content: dict[str, dict[str, Any]]) -> None:
             content["first"].pop(key, None)
             content["files"].pop(str(file), None)
+
+        self._change(drop)
 
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
@@ -103,16 +107,19 @@ class Records:
             for name in ("files", "first")
         }
 
-    @contextmanager
-    def _change(self) -> Iterator[dict[str, dict[str, Any]]]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{self.path}.lock"):
-            content = self._read()
-            yield content
-            handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".json.new")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2)
-            Path(name).replace(self.path)
+    def _change(self, change: Callable[[dict[str, dict[str, Any]]], None]) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{self.path}.lock"):
+                content = self._read()
+                change(content)
+                handle, name = tempfile.mkstemp(dir=self.path.parent, suffix=".new")
+                with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                    json.dump(content, stream, indent=2)
+                Path(name).replace(self.path)
+        except OSError:
+            # Weights may lie where only an administrator writes.
+            log.warning("checksums cannot be kept in %s", self.path, exc_info=True)
 
 
 def _state(file: Path) -> list[int]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_s2clip.features.sizes import format_size, parse_size
+from napari_s2clip.sizes import format_size, parse_size
 
 
 @pytest.mark.parametrize(
