@@ -214,19 +214,31 @@ def test_a_tar_archive_that_begins_as_a_file_of_pytorch_is_not_unpacked(tmp_path
     assert "a pickle of something else" in refusal(path)  # before any reader sees it
 
 
-def test_a_torchscript_archive_is_not_run(tmp_path, monkeypatch):
-    def run(*_args, **_options):
-        raise AssertionError("run")
-
-    path = tmp_path / "ViT-B-16.pt"
+@pytest.fixture
+def torchscript(tmp_path, monkeypatch):
+    """An archive, and what is run of it."""
+    path, run = tmp_path / "ViT-B-16.pt", []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch has newer formats
         torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path)
-    monkeypatch.setattr(torch.jit, "load", run)
+    monkeypatch.setattr(torch.jit, "load", lambda *_, **__: run.append(1))
+    return path, run
+
+
+def test_a_torchscript_archive_is_not_run(torchscript):
+    path, run = torchscript
     assert refusal(path) == (
         "weights['clip']: ViT-B-16.pt is no weight file but a TorchScript archive, "
         "which is a program; take it.safetensors of https://example.org/clip"
     )
+    assert not run
+
+
+def test_nor_is_one_whose_list_of_contents_hides_it(torchscript, monkeypatch):
+    path, run = torchscript
+    monkeypatch.setattr(WeightFile, "_check_archive", lambda _: None)
+    refusal(path)
+    assert not run  # PyTorch before 2.6 would
 
 
 @pytest.mark.parametrize("value", [Namespace(lr=1), torch.nn.Linear(2, 2)])
