@@ -149,8 +149,8 @@ def test_the_names_are_those_that_were_published():
     assert shapes("sam-h")["image_encoder.pos_embed"] == (1, 64, 64, 1280)
 
 
-def dino_b16(tmp_path, change, wrapper=None):
-    state = change(stand_ins(shapes("dino-b-16"), torch.float32))
+def dino_file(tmp_path, change, wrapper=None):
+    state = change(stand_ins(shapes("dino-s-16"), torch.float32))
     path = tmp_path / "own.pth"
     torch.save({wrapper: state} if wrapper else state, path)
     return path
@@ -172,7 +172,7 @@ def prefixed(prefix):
     [
         (lambda state: state, None),
         (with_heads, None),
-        (lambda state: state | {"mask_token": torch.zeros(1, 768)}, None),
+        (lambda state: state | {"mask_token": torch.zeros(1, 384)}, None),
         # DINO's own checkpoints: the teacher, and the student of several GPUs.
         (lambda state: with_heads(prefixed("backbone.")(state)), "teacher"),
         (lambda s: prefixed("module.")(with_heads(prefixed("backbone.")(s))), None),
@@ -180,7 +180,7 @@ def prefixed(prefix):
     ],
 )
 def test_dino_as_training_programs_write_it(tmp_path, change, wrapper):
-    check_filled("dino-b-16", dino_b16(tmp_path, change, wrapper))
+    check_filled("dino-s-16", dino_file(tmp_path, change, wrapper))
 
 
 @pytest.mark.parametrize("wrapper", ["model_state", "model"])
