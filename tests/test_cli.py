@@ -444,8 +444,8 @@ def test_missing_weights_are_one_sentence(run, photo, out, tmp_path, monkeypatch
     code, _, errors = run(photo, "--model", "vit-b-16", "--device", "cpu")
     assert code == 1
     assert errors.count("\n") == 1
-    assert errors.startswith("napari-s2clip: error: Put open_clip_model.safetensors ")
-    assert "CLIP ViT-B/16" in errors
+    assert errors.startswith("napari-s2clip: error: CLIP ViT-B/16 (OpenAI) is not on")
+    assert "`napari-s2clip models download clip-b-16`" in errors
     assert "--weights clip=PATH" in errors
     assert not out.exists()
 

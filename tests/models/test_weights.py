@@ -32,8 +32,10 @@ def test_a_missing_file_is_named_with_its_source_and_a_remedy(store, name):
     assert part.title in message
     assert part.filename in message
     assert part.source in message
-    first = f"Put {part.filename} into {store / part.folder}: "
-    assert message.startswith(first)
+    first = f"{part.title} is not on this computer: download it, or put {part.filename}"
+    assert message.startswith(f"{first} into {store / part.folder}; it is published")
+    assert f"`napari-s2clip models download {part.name}`" in message
+    assert "download=True" in message
     assert "--weights clip=PATH" in message
     # What a window says, which takes no other file.
     assert message.startswith(caught.value.what)
@@ -95,7 +97,7 @@ def test_sha256(tmp_path):
 def test_specifications_by_name():
     assert find_spec("vit-l-14").name == "vit-l-14"
     assert isinstance(find_spec(SPECS["demo"]), ModelSpec)
-    with pytest.raises(ValueError, match="choose one of demo, vit-b-16"):
+    with pytest.raises(ValueError, match="choose one of demo, fast, balanced, best, v"):
         find_spec("vit-b-32")
 
 

@@ -230,7 +230,8 @@ def load_models(
     origin: dict[PartName, dict[str, str]] = {}
     for card in spec.parts:
         path = files.get(card.role)
-        own = card.role in given or card.path is not None
+        # A file that was given instead of the published one is held to nothing.
+        own = card.path is not None or path != store.find(card)
         found = (
             "" if path is None else checksum(path) if own else store.check(card, path)
         )
