@@ -20,13 +20,23 @@ from napari_s2clip.results import REGION_COLUMNS
 from . import loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
 # No test depends on a clock.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _fresh_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither see nor change what the user has on this computer."""
+    folder = tmp_path_factory.mktemp("user")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CACHE", "CONFIG"):
+            patch.setenv(f"NAPARI_S2CLIP_{name}", str(folder / name.lower()))
+        yield
 
 
 def stripes(shape: tuple[int, int], count: int) -> NDArray[np.uint16]:

@@ -72,18 +72,14 @@ class ModelSpec:
         Parameters
         ----------
         name : str
-            A key of `VFMS`.
+            A key of `VFMS`, or a model of the user's own.
 
         Raises
         ------
         ValueError
             If there is no such name.
         """
-        if name not in VFMS:
-            raise ValueError(
-                f"vfm: no fusion model {name!r}; choose one of {', '.join(VFMS)}"
-            )
-        vfm = VFMS[name]
+        vfm = _card("vfm", name, VFMS, "fusion model")
         if vfm == self.vfm:
             return self
         return replace(
@@ -100,16 +96,14 @@ class ModelSpec:
         Parameters
         ----------
         name : str
-            A key of `SAMS`.
+            A key of `SAMS`, or a model of the user's own.
 
         Raises
         ------
         ValueError
             If there is no such name.
         """
-        if name not in SAMS:
-            raise ValueError(f"sam: no SAM {name!r}; choose one of {', '.join(SAMS)}")
-        sam = SAMS[name]
+        sam = _card("sam", name, SAMS, "SAM")
         if sam == self.sam:
             return self
         description = f"{self.clip.title}, {self.vfm.title}, {sam.title}."
@@ -206,14 +200,31 @@ PRESETS: Final = ("demo", "fast", "balanced", "best")
 """Names of the specifications that are chosen for a purpose."""
 
 
+def _card(
+    role: PartName, name: str, known: dict[str, ModelCard], what: str
+) -> ModelCard:
+    """A card by name, the user's own included."""
+    if name in known:
+        return known[name]
+    from .own import catalogue
+
+    own = catalogue()
+    cards = own.of_role(role)
+    if name in own.own and name in cards:
+        return cards[name]
+    names = ", ".join([*known, *(n for n in cards if n in own.own)])
+    raise ValueError(f"{role}: no {what} {name!r}; choose one of {names}")
+
+
 def find_spec(spec: str | ModelSpec) -> ModelSpec:
     """A specification by name.
 
     Parameters
     ----------
     spec : str or ModelSpec
-        A key of `SPECS`, or open_clip's name of a plain ViT such as ``"ViT-B-32"``,
-        spelled as there; such a CLIP is joined by DINO ViT-B/8 and SAM ViT-B.
+        A key of `SPECS`, a preset of the user's own, or open_clip's name of a plain ViT
+        such as ``"ViT-B-32"``, spelled as there; such a CLIP is joined by DINO ViT-B/8
+        and SAM ViT-B.
 
     Raises
     ------
@@ -224,13 +235,18 @@ def find_spec(spec: str | ModelSpec) -> ModelSpec:
         return spec
     if spec in SPECS:
         return SPECS[spec]
+    from .own import catalogue
+
+    specs = catalogue().specs
+    if spec in specs:
+        return specs[spec]
     # open_clip brings torch, which takes seconds to import.
     from .plain_vit import find_clip
 
     clip = find_clip(spec)
     if clip is None:
         raise ValueError(
-            f"spec: no model {spec!r}; choose one of {', '.join(SPECS)}, or the name "
+            f"spec: no model {spec!r}; choose one of {', '.join(specs)}, or the name "
             "of an open_clip ViT such as ViT-B-32"
         )
     return ModelSpec(
