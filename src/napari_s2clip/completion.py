@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from .models.load import Models
     from .models.specs import ModelSpec
 
-__all__ = ["check_fit", "check_settings", "complete_settings", "take_settings"]
+__all__ = [
+    "check_fit",
+    "check_models",
+    "check_settings",
+    "complete_settings",
+    "take_settings",
+]
 
 _LOOK_BACK: Final = frozenset({"s2clip", "sc-clip", "cliper"})
 """Families that use what earlier blocks put out, or attend to."""
@@ -91,8 +97,8 @@ def check_settings(settings: Settings, clip: ClipModel) -> None:
             )
 
 
-def check_fit(features: ImageFeatures, settings: Settings, models: Models) -> None:
-    """Refuse features that other models made, or other settings of the encoding.
+def check_models(features: ImageFeatures, models: Models) -> None:
+    """Refuse features that other models made.
 
     Raises
     ------
@@ -104,6 +110,16 @@ def check_fit(features: ImageFeatures, settings: Settings, models: Models) -> No
             "image: these features come from other models or another precision; encode "
             f"the image with this one ({clip}, {models.precision}) first"
         )
+
+
+def check_fit(features: ImageFeatures, settings: Settings, models: Models) -> None:
+    """Refuse features that other models made, or other settings of the encoding.
+
+    Raises
+    ------
+    ValueError
+    """
+    check_models(features, models)
     wanted, given = settings.of_stage("encode"), features.settings.of_stage("encode")
     changed = [name for name in wanted if wanted[name] != given[name]]
     if changed:

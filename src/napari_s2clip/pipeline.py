@@ -15,7 +15,13 @@ from . import __version__
 from .classes import ClassEntry, ClassSet
 from .classification import phrase_scores
 from .coarse import CoarseMap, classify
-from .completion import check_fit, check_settings, complete_settings, take_settings
+from .completion import (
+    check_fit,
+    check_models,
+    check_settings,
+    complete_settings,
+    take_settings,
+)
 from .features.diagnostics import entropy_by_block
 from .features.encode import ImageFeatures
 from .features.keep import encode_kept, open_store, sam_kept
@@ -319,7 +325,13 @@ class S2CLIP:
 
         See `napari_s2clip.refine.refine_prompt`. Features without SAM's embedding get
         it now.
+
+        Raises
+        ------
+        ValueError
+            If other models made the features, or a prompt does not fit.
         """
+        check_models(features, self.models)
         if features.sam is None:
             features.sam = self.models.sam.encode(features.image)
         return refine_prompt(

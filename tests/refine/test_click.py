@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -116,6 +118,20 @@ def test_features_without_sam_get_it_on_the_first_click(model, scene):
 def test_bad_prompts_are_refused(model, embedding, prompt, message):
     with pytest.raises(ValueError, match=message):
         refine_prompt(model.models.sam, embedding, **prompt)
+
+
+def test_features_of_other_models_are_refused(model, scene):
+    features = model.encode(scene.image, settings=Settings(refine=False))
+    features.model = {**features.model, "sam": {"title": "another"}}
+    with pytest.raises(ValueError, match="image: these features come from other"):
+        model.refine_prompt(features, points=[(3, 3)])
+    assert features.sam is None
+
+
+def test_an_embedding_of_another_sam_is_refused(model, embedding):
+    other = replace(embedding, features=torch.zeros(1, 32, 3, 5))
+    with pytest.raises(ValueError, match=r"embedding: .* \(32, 3, 5\), .*; encode"):
+        refine_prompt(model.models.sam, other, points=[(3, 3)])
 
 
 def test_nothing_found_is_an_empty_mask(model, embedding, monkeypatch):

@@ -228,10 +228,12 @@ class SamModel:
         Raises
         ------
         ValueError
-            If there is no prompt at all, their numbers differ or a shape is wrong.
+            If there is no prompt at all, their numbers differ or a shape is wrong, or
+            a SAM of another size made the embedding.
         torch.cuda.OutOfMemoryError
             If the CPU's memory does not suffice for a single prompt.
         """
+        self._check_embedding(embedding)
         chunk = self.prompts_at_once() if chunk is None else chunk
         total = count_prompts(boxes, points, point_labels, mask_inputs, chunk)
         frame = Frame(embedding.image_size, embedding.input_size, self.device)
@@ -270,6 +272,16 @@ class SamModel:
             empty = torch.zeros((0, *side), device=self.device)
             return empty, empty.new_zeros(0)
         return torch.cat([f[0] for f in found]), torch.cat([f[1] for f in found])
+
+    def _check_embedding(self, embedding: SamEmbedding) -> None:
+        part = self.sam.prompt_encoder
+        expected = (int(part.embed_dim), *map(int, part.image_embedding_size))
+        given = tuple(embedding.features.shape[1:])
+        if given != expected:
+            raise ValueError(
+                f"embedding: its features are {given}, this SAM decodes {expected}; "
+                "encode the image with this SAM"
+            )
 
     def prompts_at_once(self) -> int:
         """Prompts for one decoder call.
