@@ -136,6 +136,9 @@ def test_bad_input_is_refused(sam, maps):
         refine_map(image, labels, p, sam, {"prompt_box": False})
     with pytest.raises(ValueError, match="refine: is off"):
         refine_map(image, labels, p, sam, some(refine=False))
+    for kind in ("pamr", "diffusion"):
+        with pytest.raises(ValueError, match=f"probability_refiner: .* {kind}; set"):
+            refine_map(image, labels, p, sam, some(probability_refiner=kind))
     with pytest.raises(ValueError, match="Linear has no image_encoder"):
         load_sam(torch.nn.Linear(1, 1))
 
@@ -145,6 +148,25 @@ def test_it_reports_and_can_be_cancelled(sam, maps):
     steps, token = [], CancelToken()
     refine_map(image, labels, p, sam, some(), progress=steps.append)
     assert steps[-1].done == steps[-1].total
+    shares = [step.overall for step in steps]
+    assert shares == sorted(shares)
+    assert "SAM image embedding" in [step.message for step in steps]
     token.cancel()
     with pytest.raises(Cancelled):
         refine_map(image, labels, p, sam, some(), cancel=token)
+
+
+def test_nothing_is_encoded_in_vain(sam, maps, monkeypatch):
+    image, labels, p = maps
+    monkeypatch.setattr(type(sam), "encode", None)
+    with pytest.raises(ValueError, match=r"image .* and labels .* differ in size"):
+        refine_map(image[1:], labels, p, sam, some())
+    token = CancelToken()
+
+    def stop(step):
+        if step.message == "SAM image embedding":
+            token.cancel()
+            token.raise_if_cancelled()
+
+    with pytest.raises(Cancelled):
+        refine_map(image, labels, p, sam, some(), progress=stop, cancel=token)

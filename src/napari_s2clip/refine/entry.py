@@ -10,6 +10,7 @@ import torch
 
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..regions import Regions, find_regions, half_resolution
+from ..settings import Settings
 from ..settings.refine import RefineSettings
 from .refine import refine_regions
 from .result import Refinement
@@ -101,7 +102,8 @@ def refine_map(
     sam : SamModel
         See `load_sam`.
     settings : RefineSettings, optional
-        Or `napari_s2clip.Settings`; areas are pixels of half the resolution.
+        Or `napari_s2clip.Settings` without ``probability_refiner``, whose other stages
+        do not matter; areas are pixels of half the resolution.
     progress : callable, optional
     cancel : CancelToken, optional
 
@@ -114,7 +116,7 @@ def refine_map(
     ------
     ValueError
         If the arrays do not fit, a probability is outside 0 to 1 or NaN, or the
-        settings are none.
+        settings are none or ask for what is not done here.
     Cancelled
         If ``cancel`` was raised.
     """
@@ -123,10 +125,24 @@ def refine_map(
         raise ValueError(f"settings: give Settings(…), not {type(settings).__name__}")
     if not settings.refine:
         raise ValueError("refine: is off, but refining is what refine_map does")
+    other = settings.probability_refiner if isinstance(settings, Settings) else "none"
+    if other != "none":
+        raise ValueError(
+            f"probability_refiner: refine_map does not do {other}; set it to none, or "
+            "let S2CLIP.segment do it"
+        )
+    report = Reporter(progress, cancel)
+    report("regions", 0, 1)
     maps: tuple[Any, Any] = _as_maps(labels, None), _as_maps(probabilities, np.float32)
     # Tensors are halved where they are: a GPU does it faster than it copies them.
     small = half_resolution(*maps)
     coarse, p = (_as_array(each) for each in maps)
+    size = image.shape[:2] if isinstance(image, np.ndarray) else image.image_size
+    if size != coarse.shape:
+        raise ValueError(
+            f"image {size} and labels {coarse.shape} differ in size; give those of one "
+            "image"
+        )
     regions = find_regions(
         *small,
         threshold=settings.coarse_threshold,
@@ -134,15 +150,17 @@ def refine_map(
         background=settings.refine_background,
         connected=settings.connected_components,
     )
-    embedding = sam.encode(image) if isinstance(image, np.ndarray) else image
+    if isinstance(image, np.ndarray):
+        report("refine", 0, 1, "SAM image embedding")
+        image = sam.encode(image)
     found = refine_regions(
         sam,
-        embedding,
+        image,
         coarse.astype(np.uint16),
         p.astype(np.float32, copy=False),
         regions,
         settings,
-        report=Reporter(progress, cancel),
+        report=report,
     )
     return RefinedMap(found.refined, found.sam_scores, found.used, regions)
 
