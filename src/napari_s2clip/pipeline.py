@@ -314,34 +314,56 @@ class S2CLIP:
 
     def refine_prompt(
         self,
-        features: ImageFeatures,
+        image: Any,
         *,
         points: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         box: ArrayLike | None = None,
-        mask: NDArray[np.bool_] | None = None,
+        mask: ArrayLike | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
     ) -> tuple[NDArray[np.bool_], float]:
         """A mask of the image and its score from clicks, a box or a mask.
 
-        See `napari_s2clip.refine.refine_prompt`. Features without SAM's embedding get
-        it now.
+        See `napari_s2clip.refine.refine_prompt`.
+
+        Parameters
+        ----------
+        image : array_like, RGBImage or ImageFeatures
+            Features are encoded by SAM once, now if they were not; an image each time.
+        points, labels, box, mask : array_like, optional
+        progress : callable, optional
+        cancel : CancelToken, optional
 
         Raises
         ------
         ValueError
             If other models made the features, or a prompt does not fit.
+        Cancelled
+            If ``cancel`` was raised.
         """
-        check_models(features, self.models)
-        if features.sam is None:
-            features.sam = self.models.sam.encode(features.image)
-        return refine_prompt(
+        report = Reporter(progress, cancel)
+        if isinstance(image, ImageFeatures):
+            check_models(image, self.models)
+            if image.sam is None:
+                image.sam = sam_kept(
+                    self.models, image.image, report, None, stage="refine"
+                )
+            embedding = image.sam
+        else:
+            rgb = image if isinstance(image, RGBImage) else to_rgb(image)
+            embedding = sam_kept(self.models, rgb.pixels, report, None, stage="refine")
+        report("refine", 0, 1, "SAM decoder")
+        found = refine_prompt(
             self.models.sam,
-            features.sam,
+            embedding,
             points=points,
             labels=labels,
             box=box,
             mask=mask,
         )
+        report("refine", 1, 1)
+        return found
 
     def entropy(
         self,

@@ -6,6 +6,7 @@ import torch
 
 from napari_s2clip import S2CLIP, Settings
 from napari_s2clip.demo.scenes import draw_scene
+from napari_s2clip.progress import Cancelled, CancelToken
 from napari_s2clip.refine import refine_prompt
 
 
@@ -89,8 +90,20 @@ def test_features_without_sam_get_it_on_the_first_click(model, scene):
     features = model.encode(scene.image, settings=Settings(refine=False))
     assert features.sam is None
     _, click, _ = target(scene)
-    model.refine_prompt(features, points=[click])
+    steps, token = [], CancelToken()
+    mask, _ = model.refine_prompt(features, points=[click], progress=steps.append)
     assert features.sam is not None
+    messages = [step.message for step in steps]
+    assert messages == ["SAM image embedding", "SAM decoder", ""]
+    assert steps[-1].done == steps[-1].total
+    # An image will do.
+    direct, _ = model.refine_prompt(scene.image, points=[click])
+    np.testing.assert_array_equal(direct, mask)
+    features.sam = None
+    token.cancel()
+    with pytest.raises(Cancelled):
+        model.refine_prompt(features, points=[click], cancel=token)
+    assert features.sam is None
 
 
 @pytest.mark.parametrize(
@@ -112,12 +125,41 @@ def test_features_without_sam_get_it_on_the_first_click(model, scene):
         ({"box": (1, 2, 3)}, r"box has the shape \(3,\)"),
         ({"box": (5, 5, 5, 9)}, "give x_min < x_max"),
         ({"box": (0, 0, 5, 500)}, "box reaches outside"),
+        ({"points": [("a", "b")]}, "points: give an array of numbers"),
+        ({"box": (1, None, 3, {})}, "box: give an array of numbers"),
         ({"mask": np.ones((3, 4), bool)}, r"mask has the shape \(3, 4\)"),
+        ({"mask": [[True]]}, r"mask has the shape \(1, 1\)"),
+        ({"mask": np.zeros((128, 128), bool)}, "mask is empty; give at least one"),
+        ({"mask": np.full((128, 128), np.nan)}, "mask has other values than 0 and 1"),
+        ({"mask": np.full((128, 128), 255)}, "mask has other values than 0 and 1"),
+        ({"mask": np.full((128, 128), -3.5)}, "mask has other values than 0 and 1"),
     ],
 )
 def test_bad_prompts_are_refused(model, embedding, prompt, message):
     with pytest.raises(ValueError, match=message):
         refine_prompt(model.models.sam, embedding, **prompt)
+
+
+def test_a_mask_of_zeros_and_ones_is_one_of_bool(model, scene, embedding):
+    truth, click, _ = target(scene)
+    sam = model.models.sam
+    expected = refine_prompt(sam, embedding, mask=truth)
+    for other in (truth.astype(np.uint8), truth.astype(float), truth.tolist()):
+        found = refine_prompt(sam, embedding, mask=other)
+        np.testing.assert_array_equal(found[0], expected[0])
+        assert found[1] == expected[1]
+    # Nothing yet, but a click.
+    refine_prompt(sam, embedding, points=[click], mask=np.zeros_like(truth))
+
+
+def test_other_objects_are_refused(model, scene, embedding):
+    sam, points = model.models.sam, [(3, 3)]
+    with pytest.raises(ValueError, match="sam: give what load_sam makes, not Sam"):
+        refine_prompt(sam.sam, embedding, points=points)
+    with pytest.raises(ValueError, match=r"embedding: give sam\.encode.*, not ndarray"):
+        refine_prompt(sam, scene.image, points=points)
+    with pytest.raises(ValueError, match="image"):
+        model.refine_prompt(embedding, points=points)
 
 
 def test_features_of_other_models_are_refused(model, scene):
