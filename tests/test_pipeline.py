@@ -269,6 +269,26 @@ def test_cancel_stops_at_the_next_step(model, image, stage):
     assert seen.count(stage) == 1
 
 
+def test_refining_probabilities_can_be_watched_and_cancelled(model, image):
+    settings = loose(probability_refiner="pamr", pamr_iterations=7, refine=False)
+    features = model.encode(image, settings=settings)
+    seen, token = [], CancelToken()
+    model.segment(features, NAMES, settings=settings, progress=seen.append)
+    shares = [step.overall for step in seen]
+    assert shares == sorted(shares)
+    assert [step.message for step in seen].count("PAMR") >= 8
+    late = []
+
+    def watch(step):
+        if step.message == "PAMR":
+            late.append(step)
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        model.segment(features, NAMES, settings=settings, progress=watch, cancel=token)
+    assert len(late) == 1
+
+
 def test_provenance_is_plain_data(model, image):
     settings = Settings(refine=False)
     result = model.segment(image, NAMES, settings=settings)

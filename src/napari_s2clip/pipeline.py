@@ -7,7 +7,7 @@ inside.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -34,7 +34,11 @@ from .models.load import ALL_PARTS, Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
 from .refine.click import refine_prompt
-from .refine.probabilities import check_refiner, refine_probabilities
+from .refine.probabilities import (
+    REFINER_TITLES,
+    check_refiner,
+    refine_probabilities,
+)
 from .refine.refine import refine_regions
 from .refine.result import Refinement
 from .region_table import region_table
@@ -439,6 +443,14 @@ class S2CLIP:
         settings: Settings,
         report: Reporter,
     ) -> CoarseMap:
+        refiner = settings.probability_refiner
+        parts = 2 if refiner == "none" else 3
+
+        def step(part: int, message: str = "") -> Callable[[int, int], None]:
+            return lambda done, total: report(
+                "classify", part * total + done, parts * total, message
+            )
+
         report("classify", 0, 1, "class names")
         phrases = [p for entry in classes for p in entry.phrases]
         text = self._text([*phrases, *classes.background])
@@ -448,7 +460,7 @@ class S2CLIP:
             text,
             len(phrases),
             settings,
-            lambda done, total: report("classify", done, 2 * total),
+            step(0),
         )
         coarse = classify(
             scores.maps,
@@ -456,10 +468,15 @@ class S2CLIP:
             features.image_size,
             logit_scale=None if scores.are_shares else settings.logit_scale,
             probability_threshold=settings.probability_threshold,
-            on_rows=lambda done, total: report("classify", total + done, 2 * total),
+            on_rows=step(1),
         )
         return refine_probabilities(
-            coarse, features.image, settings, self.device, self.diffusion
+            coarse,
+            features.image,
+            settings,
+            self.device,
+            self.diffusion,
+            step(2, REFINER_TITLES[refiner]),
         )
 
     def _refine(

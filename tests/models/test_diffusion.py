@@ -6,6 +6,7 @@ import torch
 
 from napari_s2clip import S2CLIP, Settings
 from napari_s2clip.models.diffusion import DiffusionModel, load_diffusion
+from napari_s2clip.progress import Cancelled
 
 diffusers = pytest.importorskip("diffusers")
 CPU = torch.device("cpu")
@@ -107,6 +108,22 @@ def test_the_denoiser_is_left_as_it_was(model, image):
     assert not torch.equal(one[0], next(iter(model.attention(image, seed=1))))
 
 
+def test_each_step_is_reported_and_may_be_the_last(model, image):
+    steps = []
+    heads = list(model.attention(image, on_step=lambda *step: steps.append(step)))
+    total = 2 + len(heads)
+    assert steps == [(done, total) for done in range(total + 1)]
+
+    def stop(done, total):
+        if done == 1:
+            raise Cancelled
+
+    before = [type(p) for p in model.unet.attn_processors.values()]
+    with pytest.raises(Cancelled):
+        list(model.attention(image, on_step=stop))
+    assert [type(p) for p in model.unet.attn_processors.values()] == before
+
+
 def test_a_folder_in_the_layout_of_diffusers(tmp_path, image):
     transformers = pytest.importorskip("transformers")
     vae, unet, scheduler = parts()
@@ -157,7 +174,9 @@ def test_the_pipeline_refines_probabilities_with_it(model, image):
     features = with_it.encode(image)
     settings = Settings(probability_refiner="diffusion", refine=False)
     names = ["grass", "water"]
-    found = with_it.segment(features, names, settings=settings)
+    steps = []
+    found = with_it.segment(features, names, settings=settings, progress=steps.append)
+    assert "Stable Diffusion" in [step.message for step in steps]
     plain = with_it.segment(features, names, settings=Settings(refine=False))
     assert np.abs(found.probabilities - plain.probabilities).max() > 0.01
     np.testing.assert_allclose(found.probabilities.sum(0), 1, atol=1e-4)

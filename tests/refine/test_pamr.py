@@ -68,3 +68,12 @@ def test_maps_in_parts_are_the_same(monkeypatch):
     whole = pamr(image, maps)
     monkeypatch.setattr(module, "_AT_ONCE", 1)
     assert torch.equal(pamr(image, maps), whole)
+
+
+def test_each_step_is_reported(monkeypatch):
+    image = torch.rand(3, 9, 8, generator=torch.manual_seed(0))
+    monkeypatch.setattr(module, "_AT_ONCE", 1)
+    steps = []
+    pamr(image, image[:2], iterations=3, on_step=lambda *step: steps.append(step))
+    # The weights, then three for each of two maps.
+    assert steps == [(done, 7) for done in range(8)]

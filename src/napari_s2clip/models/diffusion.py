@@ -6,7 +6,7 @@ the denoiser looks at it once, with an empty prompt. Nothing is generated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,7 +89,12 @@ class DiffusionModel:
         self._layers = [blocks[i].transformer_blocks[0].attn1 for i in TRANSFORMERS]
 
     @torch.inference_mode()
-    def attention(self, image: NDArray[np.uint8], seed: int = 0) -> Iterator[Tensor]:
+    def attention(
+        self,
+        image: NDArray[np.uint8],
+        seed: int = 0,
+        on_step: Callable[[int, int], None] = lambda done, total: None,
+    ) -> Iterator[Tensor]:
         """Attention between the cells of the finest grid, one head after the other.
 
         CLIPer multiplies all of them; the last factor comes first, so that each can be
@@ -101,12 +106,17 @@ class DiffusionModel:
             Stretched to the model's square.
         seed : int
             Of the noise; the same for the same seed on every device.
+        on_step : callable
+            Called with steps done and steps in all, before each step (the picture is
+            encoded, the denoiser looks, one for each head) and after the last.
 
         Yields
         ------
         Tensor of float32, (N, N)
             Rows sum to 1; N = (side / 8)² for Stable Diffusion 2.1.
         """
+        total = 2 + sum(int(layer.heads) for layer in self._layers)
+        on_step(0, total)
         pixels = torch.as_tensor(image).permute(2, 0, 1)[None].to(self.device)
         square = (self.side, self.side)
         pixels = F.interpolate(
@@ -120,6 +130,7 @@ class DiffusionModel:
             latents.shape, generator=torch.Generator().manual_seed(seed)
         )
         noisy = self.scheduler.add_noise(latents, noise.to(latents), time)
+        on_step(1, total)
         before = [layer.processor for layer in self._layers]
         kept = [_Keep() for _ in self._layers]
         try:
@@ -129,11 +140,15 @@ class DiffusionModel:
         finally:
             for layer, processor in zip(self._layers, before, strict=True):
                 layer.set_processor(processor)
+        done = 2
         for keep in reversed(kept):
             assert keep.queries is not None
             assert keep.keys is not None
             for q, k in zip(keep.queries.flip(0), keep.keys.flip(0), strict=True):
+                on_step(done, total)
+                done += 1
                 yield (q.float() @ k.float().T * keep.scale).softmax(-1)
+        on_step(total, total)
 
 
 def load_diffusion(folder: str | Path, device: torch.device) -> DiffusionModel:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["affinity", "pamr"]
 
@@ -65,6 +65,7 @@ def pamr(
     maps: Tensor,
     iterations: int = 10,
     dilations: Sequence[int] = (8, 16),
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
     """Let each pixel take the mean of its neighbours, those that look like it most.
 
@@ -75,17 +76,23 @@ def pamr(
     maps : Tensor, (C, H, W)
     iterations : int
     dilations : sequence of int
+    on_step : callable
+        Called with steps done and steps in all, before each step and after the last.
 
     Returns
     -------
     Tensor, (C, H, W)
     """
+    neighbours = image[0].numel() * 8 * len(dilations)
+    parts = torch.split(maps, max(1, _AT_ONCE // neighbours))
+    total = 1 + len(parts) * iterations
+    on_step(0, total)
     weights = affinity(image, dilations)
-    step = max(1, _AT_ONCE // weights.numel())
     found = []
-    for first in range(0, len(maps), step):
-        part = maps[first : first + step]
-        for _ in range(iterations):
+    for done, part in enumerate(parts):
+        for i in range(iterations):
+            on_step(1 + done * iterations + i, total)
             part = (_neighbours(part, dilations) * weights).sum(1)
         found.append(part)
+    on_step(total, total)
     return torch.cat(found)

@@ -6,7 +6,7 @@ together. Labels are taken again afterwards, by the same rule.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -16,12 +16,17 @@ from .attention_maps import propagate
 from .pamr import pamr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from ..models.diffusion import DiffusionModel
     from ..settings import Settings
 
-__all__ = ["check_refiner", "refine_probabilities"]
+__all__ = ["REFINER_TITLES", "check_refiner", "refine_probabilities"]
+
+REFINER_TITLES: Final = {"none": "", "pamr": "PAMR", "diffusion": "Stable Diffusion"}
+"""What is at work, for people."""
 
 
 def check_refiner(settings: Settings, diffusion: DiffusionModel | None) -> None:
@@ -46,6 +51,7 @@ def refine_probabilities(
     settings: Settings,
     device: torch.device,
     diffusion: DiffusionModel | None = None,
+    on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> CoarseMap:
     """The coarse map as ``settings.probability_refiner`` changes it.
 
@@ -58,6 +64,8 @@ def refine_probabilities(
         Where PAMR is computed.
     diffusion : DiffusionModel, optional
         For ``"diffusion"``.
+    on_step : callable
+        Called with steps done and steps in all, before each step and after the last.
 
     Raises
     ------
@@ -73,11 +81,11 @@ def refine_probabilities(
     maps = torch.from_numpy(np.concatenate(planes)).to(device)
     if kind == "pamr":
         pixels = torch.as_tensor(image).permute(2, 0, 1).float().to(device)
-        maps = pamr(pixels, maps, settings.pamr_iterations)
+        maps = pamr(pixels, maps, settings.pamr_iterations, on_step=on_step)
     else:
         check_refiner(settings, diffusion)
         assert diffusion is not None
-        attentions = diffusion.attention(image)
+        attentions = diffusion.attention(image, on_step=on_step)
         maps = propagate(attentions, maps, settings.attention_threshold)
     count = len(coarse.probabilities)
     labels = choose_labels(maps, count, settings.probability_threshold)
