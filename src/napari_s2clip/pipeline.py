@@ -29,7 +29,7 @@ from .image import RGBImage, to_rgb
 from .methods import METHODS
 from .models.bring import download_parts
 from .models.device import choose_device
-from .models.diffusion import DiffusionModel, load_diffusion
+from .models.diffusion import DiffusionModel, check_diffusion, load_diffusion
 from .models.load import ALL_PARTS, Models, load_models
 from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
@@ -160,6 +160,7 @@ class S2CLIP:
             If a name is unknown, a file does not fit, or the device cannot compute in
             the precision.
         """
+        check_diffusion(diffusion)
         found = find_spec(spec)
         if vfm is not None:
             found = found.with_vfm(vfm)

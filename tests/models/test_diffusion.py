@@ -1,11 +1,12 @@
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 from napari_s2clip import S2CLIP, Settings
-from napari_s2clip.models.diffusion import DiffusionModel, load_diffusion
+from napari_s2clip.models.diffusion import PARTS, DiffusionModel, load_diffusion
 from napari_s2clip.progress import Cancelled
 
 diffusers = pytest.importorskip("diffusers")
@@ -167,6 +168,53 @@ def test_a_folder_in_the_layout_of_diffusers(tmp_path, image):
 def test_another_folder_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"holds no model_index\.json"):
         load_diffusion(tmp_path, CPU)
+
+
+def make_folder(path, index, parts=()):
+    path.mkdir()
+    (path / "model_index.json").write_text(index, encoding="utf-8")
+    for part in parts:
+        (path / part).mkdir()
+    return path
+
+
+INDEX = json.dumps(
+    {"_class_name": "StableDiffusionPipeline"}
+    | {part: ["diffusers", "Unknown"] for part in PARTS}
+)
+
+
+@pytest.mark.parametrize(
+    ("index", "parts", "message"),
+    [
+        ("{}", (), "names no vae"),
+        ("[]", (), "names no vae"),
+        ("{", (), "is no JSON"),
+        (INDEX, PARTS[:2], "holds no folder scheduler"),
+        (INDEX, PARTS, "cannot be loaded"),
+    ],
+)
+def test_an_incomplete_folder_is_refused(tmp_path, index, parts, message):
+    folder = make_folder(tmp_path / "sd", index, parts)
+    with pytest.raises(ValueError, match=message) as caught:
+        load_diffusion(folder, CPU)
+    assert str(caught.value).startswith(f"diffusion: {folder}")
+    assert "\n" not in str(caught.value)
+
+
+def test_without_diffusers_one_line_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ValueError, match="diffusers is not installed; pip install"):
+        load_diffusion(tmp_path, CPU)
+
+
+def test_the_folder_is_looked_at_before_anything_is_loaded(tmp_path):
+    steps = []
+    folder = make_folder(tmp_path / "sd", "{}")
+    for wrong, message in ((folder, "names no vae"), ({}, "not dict")):
+        with pytest.raises(ValueError, match=message):
+            S2CLIP.load("demo", diffusion=wrong, progress=steps.append)
+    assert not steps
 
 
 def test_the_pipeline_refines_probabilities_with_it(model, image):

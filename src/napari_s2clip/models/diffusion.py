@@ -6,6 +6,8 @@ the denoiser looks at it once, with an empty prompt. Nothing is generated.
 
 from __future__ import annotations
 
+import importlib.util
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,11 +16,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .memory import is_out_of_memory
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["DiffusionModel", "load_diffusion"]
+__all__ = ["DiffusionModel", "check_diffusion", "load_diffusion"]
 
 SIDE: Final = 512
 """Of the picture that the model sees, in pixels."""
@@ -29,6 +33,9 @@ STEP: Final = 45
 
 TRANSFORMERS: Final = (1, 0)
 """Of the last block going up, in the order in which their attention is multiplied."""
+
+PARTS: Final = ("vae", "unet", "scheduler", "text_encoder", "tokenizer")
+"""Folders that are needed."""
 
 
 class _Keep:
@@ -151,6 +158,45 @@ class DiffusionModel:
         on_step(total, total)
 
 
+def check_diffusion(diffusion: object) -> None:
+    """Refuse what `load_diffusion` cannot load, as far as a glance tells.
+
+    Parameters
+    ----------
+    diffusion : path, DiffusionModel or None
+
+    Raises
+    ------
+    ValueError
+        If diffusers is not installed, or the folder is incomplete; names the folder.
+    """
+    if diffusion is None or isinstance(diffusion, DiffusionModel):
+        return
+    if not isinstance(diffusion, str | Path):
+        raise ValueError(
+            "diffusion: give the folder of a Stable Diffusion, not "
+            f"{type(diffusion).__name__}"
+        )
+    if importlib.util.find_spec("diffusers") is None:
+        raise ValueError(
+            "diffusion: diffusers is not installed; pip install 'napari-s2clip[sd]'"
+        )
+    folder = Path(diffusion).expanduser()
+    advice = "give the folder of a Stable Diffusion in the layout of diffusers"
+    path = folder / "model_index.json"
+    if not path.is_file():
+        raise ValueError(f"diffusion: {folder} holds no model_index.json; {advice}")
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"diffusion: {path} is no JSON ({error}); {advice}") from error
+    for part in PARTS:
+        if not isinstance(index, dict) or part not in index:
+            raise ValueError(f"diffusion: {path} names no {part}; {advice}")
+        if not (folder / part).is_dir():
+            raise ValueError(f"diffusion: {folder} holds no folder {part}; {advice}")
+
+
 def load_diffusion(folder: str | Path, device: torch.device) -> DiffusionModel:
     """Load Stable Diffusion from a folder in the layout of diffusers.
 
@@ -167,21 +213,23 @@ def load_diffusion(folder: str | Path, device: torch.device) -> DiffusionModel:
     ValueError
         If diffusers is not installed, or the folder holds no such model.
     """
-    try:
-        import diffusers
-    except ImportError as error:
-        raise ValueError(
-            "diffusion: diffusers is not installed; pip install 'napari-s2clip[sd]'"
-        ) from error
+    check_diffusion(folder)
+    import diffusers
+
     path = Path(folder).expanduser()
-    if not (path / "model_index.json").is_file():
-        raise ValueError(
-            f"diffusion: {path} holds no model_index.json; give the folder of a Stable "
-            "Diffusion in the layout of diffusers"
-        )
     builder: Any = diffusers.StableDiffusionPipeline
-    pipe = builder.from_pretrained(path, local_files_only=True, safety_checker=None)
-    prompt, _ = pipe.encode_prompt("", torch.device("cpu"), 1, False)
+    try:
+        pipe = builder.from_pretrained(path, local_files_only=True, safety_checker=None)
+        prompt, _ = pipe.encode_prompt("", torch.device("cpu"), 1, False)
+    # Each part has its own reader, and each reader its own errors.
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"diffusion: {path} cannot be loaded ({reason}); give the folder of a "
+            "Stable Diffusion in the layout of diffusers"
+        ) from error
     dtype = torch.float16 if device.type == "cuda" else torch.float32
     for part in (pipe.vae, pipe.unet):
         part.to(dtype=dtype)
