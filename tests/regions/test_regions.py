@@ -46,7 +46,7 @@ def maps(draw):
 @settings(max_examples=300, deadline=None)
 @given(
     maps(),
-    st.sampled_from([0.0, 0.2, 0.4, 0.9]),
+    st.sampled_from([0.0, 0.2, 0.35, 0.4, 0.6, 0.7, 0.9, 1 / 3]),
     st.integers(1, 6),
     st.booleans(),
     st.booleans(),
@@ -127,6 +127,30 @@ def test_small_regions_are_dropped(find):
     p = np.ones((1, 1, 4), np.float32)
     assert find(labels, p, min_area=2).areas.tolist() == [2]
     assert len(find(labels, p, min_area=3)) == 0
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.float64])
+@pytest.mark.parametrize("threshold", [0.2, 0.35, 0.7, 0.9])
+def test_a_pixel_at_the_threshold_is_certain(find, threshold, kind):
+    labels = np.uint16([[2, 2, 0]])
+    p = np.float32([[[0.9, 0.9, 0]], [[0, threshold, 0]]])
+    found = find(labels, p, threshold=kind(threshold), min_area=1)
+    assert found.labels.tolist() == [[1, 1, 0]]
+    # Nor is its class too weak where it is certain of itself at that pixel only.
+    p = np.float32([[[0.9, 0.9, 0]], [[0, 0, threshold]]])
+    found = find(labels, p, threshold=kind(threshold), min_area=1)
+    assert found.labels.tolist() == [[1, 1, 0]]
+
+
+def test_a_limit_that_is_no_number_is_refused(find):
+    maps = np.uint16([[1, 0]]), np.ones((1, 1, 2), np.float32)
+    for bad in (float("nan"), np.float32("nan"), "0.2", None, [0.2], 1j):
+        with pytest.raises(ValueError, match=r"^threshold is .*; give a number, such"):
+            find(*maps, threshold=bad)
+        with pytest.raises(ValueError, match=r"^min_area is .*; give a number, such"):
+            find(*maps, min_area=bad)
+    assert len(find(*maps, threshold=np.inf)) == 0
+    assert len(find(*maps, threshold=np.int64(1), min_area=np.uint8(1))) == 1
 
 
 def test_background_has_the_rest_of_the_probability(find):

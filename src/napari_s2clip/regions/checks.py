@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["check_maps", "check_range", "check_shapes"]
+__all__ = ["check_limits", "check_maps", "check_range", "check_shapes"]
 
 
 def check_shapes(labels: Any, probabilities: Any) -> None:
@@ -41,6 +42,28 @@ def check_shapes(labels: Any, probabilities: Any) -> None:
         integer = not (labels.is_floating_point() or labels.is_complex())
     if not integer:
         raise ValueError(f"labels are {labels.dtype}; give integers")
+
+
+def check_limits(threshold: Any, min_area: Any) -> np.float32:
+    """Refuse limits of regions that are no numbers.
+
+    Returns
+    -------
+    float32
+        The threshold as the probabilities are rounded, so that 0.7 is met by 0.7.
+
+    Raises
+    ------
+    ValueError
+        Names the limit.
+    """
+    for name, value, example in (
+        ("threshold", threshold, 0.2),
+        ("min_area", min_area, 225),
+    ):
+        if not isinstance(value, Real) or math.isnan(value):
+            raise ValueError(f"{name} is {value!r}; give a number, such as {example}")
+    return np.float32(threshold)
 
 
 _MOST = 1 + 1e-3

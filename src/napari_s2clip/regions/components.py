@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .checks import check_shapes
+from .checks import check_limits, check_shapes
 from .maps import Regions, in_steps, mean_of_steps
 from .planes import Planes, planes_of_arrays, planes_of_tensors
 from .runs import Runs
@@ -46,7 +46,7 @@ def find_regions(
         From 0 to 1. Of tensors on a GPU no more than three planes are copied to the
         CPU.
     threshold : float
-        tau_c.
+        tau_c, rounded to float32 as the probabilities are.
     min_area : int
         A_min, in pixels of this grid; smaller regions are dropped.
     background : bool
@@ -62,10 +62,11 @@ def find_regions(
     ------
     ValueError
         If the shapes do not fit, a map is empty, a probability is outside 0 to 1 or
-        NaN, or a label has no probability.
+        NaN, a label has no probability, or a limit is no number.
     """
+    least = check_limits(threshold, min_area)
     planes = _planes(labels, probabilities, background)
-    certain = planes.best >= threshold
+    certain = planes.best >= least
     if not background:
         certain &= planes.labels > 0
     # -1 where no region can be.
@@ -73,9 +74,9 @@ def find_regions(
     own = planes.own.ravel()
     peaks = runs.maxima(own)
     inside = runs.values >= 0
-    for value in _below(runs, peaks, threshold):
+    for value in _below(runs, peaks, least):
         # None of its own pixels is certain of it, but others may be.
-        if planes.most(value) < threshold:
+        if planes.most(value) < least:
             inside &= runs.values != value
     numbers = runs.components(inside) if connected else runs.values
     components = np.where(inside, numbers + 1, 0).astype(np.int32)
@@ -92,7 +93,7 @@ def _planes(labels: Any, probabilities: Any, background: bool) -> Planes:
     return planes_of_arrays(*arrays, background)
 
 
-def _below(runs: Runs, peaks: NDArray[np.float32], threshold: float) -> list[int]:
+def _below(runs: Runs, peaks: NDArray[np.float32], threshold: np.float32) -> list[int]:
     """Labels of runs none of which has a peak of at least ``threshold``."""
     most = np.full(int(runs.values.max()) + 2, threshold, np.float32)
     most[runs.values] = -np.inf

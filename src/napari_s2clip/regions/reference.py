@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import measure
 
-from .checks import check_maps
+from .checks import check_limits, check_maps
 from .maps import Regions, in_steps, mean_of_steps, of_class
 
 __all__ = ["find_regions_reference"]
@@ -34,6 +34,7 @@ def find_regions_reference(
     uncertain pixels, which form no region (``split_last`` is false); and where a class
     has several regions, r is their number in reading order of the first pixel.
     """
+    least = check_limits(threshold, min_area)
     check_maps(labels, probabilities)
     # Algorithm 4: class 0 .. C - 1, then the uncertain pixels.
     maps = probabilities
@@ -42,11 +43,11 @@ def find_regions_reference(
         maps = np.concatenate([rest[None], probabilities])
     values = np.arange(len(maps)) + (0 if background else 1)
     one_hot = labels == values[:, None, None]  # S
-    one_hot &= maps.max(0) >= threshold  # uncertain pixels
+    one_hot &= maps.max(0) >= least  # uncertain pixels
     ids = np.zeros(labels.shape, np.int32)
     classes, areas, scores, boxes, points = [], [], [], [], []
     for value, own_mask, own in zip(values, one_hot, maps, strict=True):
-        if own.max() < threshold:
+        if own.max() < least:
             continue
         # Connectivity 2 in scikit-image: across edges and corners.
         numbered = (
