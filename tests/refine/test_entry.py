@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -114,6 +116,38 @@ def test_tensors_give_what_arrays_give(sam, maps, mode):
     found = refine_map(image, *tensors, sam, settings)
     assert (found.regions.labels == expected.regions.labels).mean() > 0.999
     assert (found.refined == expected.refined).mean() > 0.999
+
+
+def frozen(array):
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+LAYOUTS = {
+    "columns flipped": lambda array: array[..., ::-1].copy()[..., ::-1],
+    "rows flipped": lambda array: array[..., ::-1, :].copy()[..., ::-1, :],
+    "fortran": np.asfortranarray,
+    "read-only": frozen,
+}
+
+
+@pytest.mark.parametrize(
+    ("mode", "mask_prompt"),
+    [("fixed", "off"), ("fixed", "logit"), ("fixed", "trident"), ("trident", "auto")],
+)
+def test_maps_may_lie_in_memory_as_they_will(sam, maps, mode, mask_prompt):
+    settings = some(refine_mode=mode, mask_prompt=mask_prompt, iou_threshold=0)
+    image, labels, p = maps
+    embedding = sam.encode(image)
+    expected = refine_map(embedding, labels, p, sam, settings)
+    for name, change in LAYOUTS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            given = change(labels), change(p)
+            found = refine_map(embedding, *given, sam, settings)
+        np.testing.assert_array_equal(found.refined, expected.refined, name)
+        np.testing.assert_array_equal(found.sam_scores, expected.sam_scores, name)
 
 
 def test_bad_input_is_refused(sam, maps):

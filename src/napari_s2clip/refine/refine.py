@@ -142,7 +142,8 @@ def _class_masks(
                 sam,
                 class_mask(
                     sam,
-                    torch.from_numpy(of_class(probabilities, value)),
+                    # Copied: torch takes neither flipped nor read-only planes.
+                    torch.from_numpy(of_class(probabilities, value).copy()),
                     size,
                     kind,
                     settings.coarse_threshold,

@@ -52,7 +52,8 @@ def refine_as_trident(
     for done, value in enumerate(values):
         report("refine", done, len(values), "SAM decoder")
         some = np.flatnonzero(regions.classes == value)
-        own = torch.from_numpy(of_class(probabilities, value)).to(sam.device)
+        # Copied: torch takes neither flipped nor read-only planes.
+        own = torch.from_numpy(of_class(probabilities, value).copy()).to(sam.device)
         logits, iou = sam.decode(
             embedding,
             boxes=_scaled(sam, regions.boxes[some], grid, embedding)
