@@ -153,6 +153,34 @@ def test_a_limit_that_is_no_number_is_refused(find):
     assert len(find(*maps, threshold=np.int64(1), min_area=np.uint8(1))) == 1
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float64, np.uint8, bool])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_numbers_of_any_kind_are_probabilities(find, kind, order):
+    rng = np.random.default_rng(0)
+    p = rng.integers(0, 2, (3, 9, 13)) * (0.5 if np.dtype(kind).kind == "f" else 1)
+    labels = p.argmax(0) + 1
+    expected = find(labels, p.astype(np.float32), min_area=1)
+    given = labels.astype(np.uint8, order), p.astype(kind, order)
+    found = find(*given, min_area=1)
+    small = half_resolution(*given)
+    assert small[1].dtype == np.float32
+    halves = half_resolution(labels, p.astype(np.float32))[1]
+    np.testing.assert_allclose(small[1], halves, atol=1e-6)
+    assert len(found) > 3
+    for field in fields(found):
+        one, other = getattr(found, field.name), getattr(expected, field.name)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_no_real_number_is_no_probability(find):
+    labels = np.ones((1, 2), int)
+    for bad in (np.ones((1, 1, 2), complex), np.full((1, 1, 2), "1")):
+        for call in (find, half_resolution):
+            with pytest.raises(ValueError, match=r"probabilities are .*; give float32"):
+                call(labels, bad)
+
+
 def test_background_has_the_rest_of_the_probability(find):
     labels = np.uint16([[0, 0, 1]])
     p = np.float32([[[0.25, 0.5, 1.0]]])
@@ -208,8 +236,9 @@ def test_maps_that_do_not_fit_are_refused(find):
             find(np.int32([[0, 1]]), bad)
     with pytest.raises(ValueError, match="do not fit"):
         half_resolution(np.zeros((2, 2), int), np.zeros((1, 2, 3), np.float32))
-    with pytest.raises(ValueError, match="factor is 0"):
-        half_resolution(np.zeros((2, 2), int), np.zeros((1, 2, 2), np.float32), 0)
+    for bad in (0, -1, 2.5, 2.0, float("nan"), "2", None):
+        with pytest.raises(ValueError, match=f"factor is {bad!r}; give a whole number"):
+            half_resolution(np.zeros((2, 2), int), np.zeros((1, 2, 2), np.float32), bad)
 
 
 @given(st.integers(1, 40), st.integers(1, 40))

@@ -18,8 +18,8 @@ def check_shapes(labels: Any, probabilities: Any) -> None:
     Raises
     ------
     ValueError
-        If they are not both of one kind, are empty, are not (h, w) and (C, h, w), or
-        the labels are not whole numbers.
+        If they are not both of one kind, are empty, are not (h, w) and (C, h, w), the
+        labels are not whole numbers or the probabilities no real ones.
     """
     if isinstance(labels, np.ndarray) != isinstance(probabilities, np.ndarray):
         raise ValueError(
@@ -38,8 +38,12 @@ def check_shapes(labels: Any, probabilities: Any) -> None:
         )
     if isinstance(labels, np.ndarray):
         integer = np.issubdtype(labels.dtype, np.integer)
+        real = probabilities.dtype.kind in "buif"
     else:
         integer = not (labels.is_floating_point() or labels.is_complex())
+        real = not probabilities.is_complex()
+    if not real:
+        raise ValueError(f"probabilities are {probabilities.dtype}; give float32")
     if not integer:
         raise ValueError(f"labels are {labels.dtype}; give integers")
 
@@ -93,6 +97,12 @@ def check_maps(
     labels: NDArray[np.integer], probabilities: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Refuse maps that are none of probabilities, or do not fit together.
+
+    Parameters
+    ----------
+    labels : ndarray of int, (h, w)
+    probabilities : ndarray of float32, (C, h, w)
+        Contiguous.
 
     Returns
     -------

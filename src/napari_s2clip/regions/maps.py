@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
@@ -81,7 +82,7 @@ def half_resolution(
 ) -> tuple[Tensor, Tensor]: ...
 
 
-def half_resolution(labels: Any, probabilities: Any, factor: int = 2) -> Any:
+def half_resolution(labels: Any, probabilities: Any, factor: Any = 2) -> Any:
     """Reduce both maps by ``factor`` (r = 2 in Algorithm 4).
 
     Labels by nearest neighbour (the pixel at the corner of each cell), probabilities
@@ -91,23 +92,23 @@ def half_resolution(labels: Any, probabilities: Any, factor: int = 2) -> Any:
     Parameters
     ----------
     labels : ndarray or Tensor, (H, W)
-    probabilities : ndarray or Tensor of float32, (C, H, W)
+    probabilities : ndarray or Tensor, (C, H, W)
     factor : int
 
     Returns
     -------
     labels : (H // factor, W // factor)
-    probabilities : (C, H // factor, W // factor)
+    probabilities : float32, (C, H // factor, W // factor)
         Arrays of arrays, tensors on their device of tensors.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit or ``factor`` is below 1.
+        If the shapes do not fit, or ``factor`` is not a whole number from 1.
     """
     check_shapes(labels, probabilities)
-    if factor < 1:
-        raise ValueError(f"factor is {factor}; give 1 or more")
+    if not isinstance(factor, Integral) or factor < 1:
+        raise ValueError(f"factor is {factor!r}; give a whole number from 1")
     height, width = labels.shape
     size = (max(1, height // factor), max(1, width // factor))
     rows = np.arange(size[0]) * height // size[0]
@@ -116,6 +117,8 @@ def half_resolution(labels: Any, probabilities: Any, factor: int = 2) -> Any:
         return _resize_tensors(labels, probabilities, rows, columns)
     small = np.empty((len(probabilities), *size), np.float32)
     for plane, out in zip(probabilities, small, strict=True):
+        # OpenCV resizes few dtypes, and rounds whole numbers.
+        plane = np.ascontiguousarray(plane, np.float32)
         out[:] = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(labels[np.ix_(rows, columns)]), small
 

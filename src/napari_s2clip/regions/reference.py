@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import measure
 
-from .checks import check_limits, check_maps
+from .checks import check_limits, check_maps, check_shapes
 from .maps import Regions, in_steps, mean_of_steps, of_class
 
 __all__ = ["find_regions_reference"]
@@ -35,6 +35,8 @@ def find_regions_reference(
     has several regions, r is their number in reading order of the first pixel.
     """
     least = check_limits(threshold, min_area)
+    check_shapes(labels, probabilities)
+    probabilities = np.ascontiguousarray(probabilities, np.float32)
     check_maps(labels, probabilities)
     # Algorithm 4: class 0 .. C - 1, then the uncertain pixels.
     maps = probabilities
