@@ -118,6 +118,19 @@ def test_tensors_give_what_arrays_give(sam, maps, mode):
     assert (found.refined == expected.refined).mean() > 0.999
 
 
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float64"])
+def test_tensors_may_have_any_dtype(sam, maps, kind):
+    image, labels, p = maps
+    embedding = sam.encode(image)
+    rounded = torch.from_numpy(p).to(getattr(torch, kind)).requires_grad_()
+    found = refine_map(embedding, torch.from_numpy(labels), rounded, sam, some())
+    expected = refine_map(
+        embedding, labels, rounded.detach().float().numpy(), sam, some()
+    )
+    assert (found.regions.labels == expected.regions.labels).mean() > 0.999
+    assert (found.refined == expected.refined).mean() > 0.999
+
+
 def frozen(array):
     array = array.copy()
     array.setflags(write=False)

@@ -292,6 +292,28 @@ def test_tensors_give_what_arrays_give(kind):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("kind", ["bfloat16", "float16", "float64", "bool"])
+@pytest.mark.parametrize("label_kind", ["uint8", "uint16", "int64"])
+def test_tensors_of_any_dtype_are_taken(kind, label_kind):
+    rng = np.random.default_rng(0)
+    p = torch.from_numpy(rng.integers(0, 2, (3, 18, 26)).astype(np.float32))
+    labels = (p.numpy().argmax(0) + 1).astype(label_kind)
+    expected = half_resolution(labels, p.numpy())
+    given = torch.from_numpy(labels), p.to(getattr(torch, kind))
+    if given[1].is_floating_point():
+        given[1].requires_grad_()
+    found = half_resolution(*given)
+    assert found[1].dtype == torch.float32
+    assert not found[1].requires_grad
+    np.testing.assert_array_equal(found[0].numpy(), expected[0])
+    np.testing.assert_allclose(found[1].numpy(), expected[1], atol=1e-6)
+    of_tensors = find_regions(*given, min_area=1)
+    of_arrays = find_regions(labels, p.numpy(), min_area=1)
+    assert len(of_arrays) > 3
+    np.testing.assert_array_equal(of_tensors.labels, of_arrays.labels)
+    np.testing.assert_array_equal(of_tensors.scores, of_arrays.scores)
+
+
 def test_tensors_that_do_not_fit_are_refused():
     ones = torch.ones((1, 1, 2))
     for labels, p, message in (
@@ -300,6 +322,7 @@ def test_tensors_that_do_not_fit_are_refused():
         (torch.ones((2, 2), dtype=int), ones, "do not fit"),
         (torch.full((1, 2), 2), ones, "labels go from 2 to 2"),
         (torch.full((1, 2), -1), ones, "labels go from -1"),
+        (torch.ones((1, 2), dtype=int), ones * 1j, "are torch.complex64; give float32"),
         (torch.ones((1, 2), dtype=int), ones * torch.nan, "from 0 to 1"),
         (torch.ones((1, 2), dtype=int), -ones, "from 0 to 1"),
     ):

@@ -171,5 +171,7 @@ def _as_maps(given: Any, dtype: Any) -> Any:
 
 def _as_array(given: Any) -> NDArray[Any]:
     if isinstance(given, torch.Tensor):
-        given = given.detach().cpu().numpy()
+        given = given.detach().cpu()
+        # NumPy knows no bfloat16.
+        given = given.float() if given.is_floating_point() else given
     return np.asarray(given)

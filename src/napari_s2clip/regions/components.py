@@ -42,7 +42,7 @@ def find_regions(
     ----------
     labels : ndarray or Tensor of int, (h, w)
         0 is background, i has the probability ``probabilities[i - 1]``.
-    probabilities : ndarray or Tensor of float32, (C, h, w)
+    probabilities : ndarray or Tensor, (C, h, w)
         From 0 to 1. Of tensors on a GPU no more than three planes are copied to the
         CPU.
     threshold : float
@@ -89,7 +89,7 @@ def _planes(labels: Any, probabilities: Any, background: bool) -> Planes:
         return planes_of_arrays(labels, probabilities, background)
     if probabilities.device.type != "cpu":
         return planes_of_tensors(labels, probabilities, background)
-    arrays = labels.cpu().numpy(), probabilities.detach().numpy()
+    arrays = labels.cpu().numpy(), probabilities.detach().float().numpy()
     return planes_of_arrays(*arrays, background)
 
 

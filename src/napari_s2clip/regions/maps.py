@@ -133,14 +133,15 @@ def _resize_tensors(
     import torch.nn.functional as F
 
     small = F.interpolate(
-        probabilities.float()[None],
+        probabilities.detach().float()[None],
         (len(rows), len(columns)),
         mode="bilinear",
         align_corners=False,
     )[0]
     chosen = (torch.from_numpy(side).to(labels.device) for side in (rows, columns))
     down, across = chosen
-    return labels[down[:, None], across[None]], small
+    # Not every torch can index uint16.
+    return labels.long()[down[:, None], across[None]].to(labels.dtype), small
 
 
 _STEPS = 2.0**24

@@ -76,8 +76,8 @@ def planes_of_tensors(labels: Tensor, probabilities: Tensor, rest: bool) -> Plan
     """The same for tensors, on the device of the probabilities."""
     import torch
 
+    check_shapes(labels, probabilities)
     p = probabilities.detach().float()
-    check_shapes(labels, p)
     index = labels.to(p.device).long()
     best = p.amax(0)
     ends = float(p.amin()), float(best.max())
