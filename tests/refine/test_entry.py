@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from napari_s2clip import Settings
 from napari_s2clip.demo.architectures import build_sam
@@ -188,6 +189,30 @@ def test_bad_input_is_refused(sam, maps):
             refine_map(image, labels, p, sam, some(probability_refiner=kind))
     with pytest.raises(ValueError, match="Linear has no image_encoder"):
         load_sam(torch.nn.Linear(1, 1))
+
+
+def test_other_objects_are_refused_by_name(sam, maps):
+    image, labels, p = maps
+    for other in (torch.from_numpy(image), Image.fromarray(image), image.tolist()):
+        kind = type(other).__name__
+        with pytest.raises(ValueError, match=f"^image: give .*, not {kind}$"):
+            refine_map(other, labels, p, sam)
+    for other in (build_sam(), None):
+        kind = type(other).__name__
+        with pytest.raises(ValueError, match=f"^sam: give .*load_sam.*, not {kind}$"):
+            refine_map(image, labels, p, other)
+    for other in ({}, "maps", None):
+        with pytest.raises(ValueError, match="do not fit"):
+            refine_map(image, labels, other, sam)
+    with pytest.raises(ValueError, match="probabilities are complex64; give float32"):
+        refine_map(image, labels, p.astype(np.complex64), sam)
+
+
+def test_lists_are_taken_as_arrays(sam, maps):
+    image, labels, p = maps
+    listed = labels.tolist(), p.tolist()
+    found = refine_map(image, *listed, sam, some(min_region_area=10**6))
+    np.testing.assert_array_equal(found.refined, labels)
 
 
 def test_it_reports_and_can_be_cancelled(sam, maps):

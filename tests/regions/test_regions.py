@@ -230,6 +230,8 @@ def test_maps_that_do_not_fit_are_refused(find):
         find(np.zeros((0, 2), int), np.zeros((1, 0, 2), np.float32))
     with pytest.raises(ValueError, match="labels are float64"):
         find(np.zeros((2, 2)), np.zeros((1, 2, 2), np.float32))
+    with pytest.raises(ValueError, match="labels are bool"):
+        find(np.zeros((2, 2), bool), np.zeros((1, 2, 2), np.float32))
     one = np.ones((1, 1, 2), np.float32)
     for bad in (1.1 * one, -0.1 * one, np.nan * one, np.inf * one):
         with pytest.raises(ValueError, match="give values from 0 to 1"):
@@ -314,11 +316,27 @@ def test_tensors_of_any_dtype_are_taken(kind, label_kind):
     np.testing.assert_array_equal(of_tensors.scores, of_arrays.scores)
 
 
+def test_what_is_no_array_is_refused(find):
+    listed = [[1, 1]], [[[1.0, 1.0]]]
+    labels, p = np.array(listed[0]), np.array(listed[1], np.float32)
+    for call in (find, half_resolution):
+        for pair in (listed, (labels, listed[1]), (listed[0], p), (None, p)):
+            with pytest.raises(ValueError, match=r"^labels are .*; give two arrays"):
+                call(*pair)
+
+
+def test_the_reference_takes_arrays_only():
+    tensors = torch.ones((1, 2), dtype=int), torch.ones((1, 1, 2))
+    with pytest.raises(ValueError, match=r"probabilities a Tensor; give two arrays$"):
+        find_regions_reference(*tensors)
+
+
 def test_tensors_that_do_not_fit_are_refused():
     ones = torch.ones((1, 1, 2))
     for labels, p, message in (
         (np.int32([[0, 1]]), ones, "two arrays or two tensors"),
         (torch.ones((1, 2)), ones, "labels are torch.float32"),
+        (torch.ones((1, 2), dtype=bool), ones, "labels are torch.bool"),
         (torch.ones((2, 2), dtype=int), ones, "do not fit"),
         (torch.full((1, 2), 2), ones, "labels go from 2 to 2"),
         (torch.full((1, 2), -1), ones, "labels go from -1"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..models.sam import SamEmbedding, SamModel
 from ..progress import CancelToken, ProgressCallback, Reporter
 from ..regions import Regions, find_regions, half_resolution
 from ..settings import Settings
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..models.parts import Precision
-    from ..models.sam import SamEmbedding, SamModel
 
 __all__ = ["RefinedMap", "load_sam", "refine_map"]
 
@@ -65,7 +65,6 @@ def load_sam(
     """
     from ..models.device import choose_device
     from ..models.precision import DTYPES, choose_precision
-    from ..models.sam import SamModel
 
     parts = ("image_encoder", "prompt_encoder", "mask_decoder")
     missing = [name for name in parts if not hasattr(sam, name)]
@@ -115,11 +114,18 @@ def refine_map(
     Raises
     ------
     ValueError
-        If the arrays do not fit, a probability is outside 0 to 1 or NaN, or the
-        settings are none or ask for what is not done here.
+        If a type is wrong, the arrays do not fit, a probability is outside 0 to 1 or
+        NaN, or the settings are none or ask for what is not done here.
     Cancelled
         If ``cancel`` was raised.
     """
+    if not isinstance(sam, SamModel):
+        raise ValueError(f"sam: give what load_sam makes, not {type(sam).__name__}")
+    if not isinstance(image, np.ndarray | SamEmbedding):
+        raise ValueError(
+            "image: give uint8 (H, W, 3) or sam.encode(image), not "
+            f"{type(image).__name__}"
+        )
     settings = RefineSettings() if settings is None else settings
     if not isinstance(settings, RefineSettings):
         raise ValueError(f"settings: give Settings(…), not {type(settings).__name__}")
@@ -133,7 +139,7 @@ def refine_map(
         )
     report = Reporter(progress, cancel)
     report("regions", 0, 1)
-    maps: tuple[Any, Any] = _as_maps(labels, None), _as_maps(probabilities, np.float32)
+    maps: tuple[Any, Any] = _as_maps(labels), _as_maps(probabilities)
     # Tensors are halved where they are: a GPU does it faster than it copies them.
     small = half_resolution(*maps)
     coarse, p = (_as_array(each) for each in maps)
@@ -165,8 +171,8 @@ def refine_map(
     return RefinedMap(found.refined, found.sam_scores, found.used, regions)
 
 
-def _as_maps(given: Any, dtype: Any) -> Any:
-    return given if isinstance(given, torch.Tensor) else np.asarray(given, dtype)
+def _as_maps(given: Any) -> Any:
+    return given if isinstance(given, torch.Tensor) else np.asarray(given)
 
 
 def _as_array(given: Any) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Real
 from typing import Any
 
@@ -12,8 +13,14 @@ from numpy.typing import NDArray
 __all__ = ["check_limits", "check_maps", "check_range", "check_shapes"]
 
 
-def check_shapes(labels: Any, probabilities: Any) -> None:
+def check_shapes(labels: Any, probabilities: Any, *, tensors: bool = True) -> None:
     """Refuse arrays, or tensors, whose kinds and shapes do not fit.
+
+    Parameters
+    ----------
+    labels, probabilities
+    tensors : bool
+        Whether two tensors will do as well.
 
     Raises
     ------
@@ -21,10 +28,14 @@ def check_shapes(labels: Any, probabilities: Any) -> None:
         If they are not both of one kind, are empty, are not (h, w) and (C, h, w), the
         labels are not whole numbers or the probabilities no real ones.
     """
-    if isinstance(labels, np.ndarray) != isinstance(probabilities, np.ndarray):
+    both = labels, probabilities
+    if not all(isinstance(given, np.ndarray) for given in both) and not (
+        tensors and all(_is_tensor(given) for given in both)
+    ):
         raise ValueError(
             f"labels are a {type(labels).__name__}, probabilities a "
-            f"{type(probabilities).__name__}; give two arrays or two tensors"
+            f"{type(probabilities).__name__}; give two arrays"
+            + (" or two tensors" if tensors else "")
         )
     shape, maps = tuple(labels.shape), tuple(probabilities.shape)
     if len(maps) != 3 or shape != maps[1:]:
@@ -40,12 +51,18 @@ def check_shapes(labels: Any, probabilities: Any) -> None:
         integer = np.issubdtype(labels.dtype, np.integer)
         real = probabilities.dtype.kind in "buif"
     else:
-        integer = not (labels.is_floating_point() or labels.is_complex())
+        integer = str(labels.dtype).startswith(("torch.int", "torch.uint"))
         real = not probabilities.is_complex()
     if not real:
         raise ValueError(f"probabilities are {probabilities.dtype}; give float32")
     if not integer:
         raise ValueError(f"labels are {labels.dtype}; give integers")
+
+
+def _is_tensor(given: Any) -> bool:
+    # Where torch is not loaded nobody has a tensor.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(given, torch.Tensor)
 
 
 def check_limits(threshold: Any, min_area: Any) -> np.float32:

@@ -35,7 +35,7 @@ def find_regions_reference(
     has several regions, r is their number in reading order of the first pixel.
     """
     least = check_limits(threshold, min_area)
-    check_shapes(labels, probabilities)
+    check_shapes(labels, probabilities, tensors=False)
     probabilities = np.ascontiguousarray(probabilities, np.float32)
     check_maps(labels, probabilities)
     # Algorithm 4: class 0 .. C - 1, then the uncertain pixels.
