@@ -30,7 +30,7 @@ from napari_s2clip.store import (
 from napari_s2clip.store import transfer as transfer_module
 from napari_s2clip.store.https import fetch, part_file
 
-from .servers import ALWAYS
+from .servers import ALWAYS, ProxyServer
 
 if TYPE_CHECKING:
     from napari_s2clip.models.cards import ModelCard
@@ -174,7 +174,7 @@ def test_what_will_not_change_is_asked_once(files, card, store, status):
         store.download(card, pause=0)
     assert len(files.log) == 1
     message = str(caught.value)
-    assert f"sam.pth from {card.url}: the server answered {status}" in message
+    assert message.startswith(f"sam.pth from {card.url}: the server answered {status}")
     assert "by hand" in message
 
 
@@ -269,6 +269,53 @@ def test_a_folder_that_cannot_be_written_to(files, card, tmp_path):
     taken.write_bytes(b"")
     with pytest.raises(StoreError, match=r"cannot be written to .* NAPARI_S2CLIP_C"):
         WeightStore(taken).download(card)
+
+
+def test_through_a_proxy(files, card, store, proxy, monkeypatch):
+    away = replace(card, url=proxy.route("weights.example", files) + "/sam.pth")
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    assert store.download(away).read_bytes() == CONTENT
+    assert proxy.log[-1] == ("GET", away.url, None, 200)
+
+
+def test_through_a_proxy_by_https_with_certificates_of_the_organisation(
+    tls_files, card, store, proxy, ca_file, monkeypatch
+):
+    tls_files.add("/sam.pth", CONTENT)
+    away = replace(card, url=proxy.route("weights.example", tls_files) + "/sam.pth")
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    with pytest.raises(DownloadFailed) as caught:
+        store.download(away, pause=0)
+    assert "certificate of the server is not trusted" in str(caught.value)
+    assert "REQUESTS_CA_BUNDLE" in str(caught.value)
+    assert len(proxy.log) == 1  # it will not be trusted the next time either
+    # What the hub's client reads is taken here too.
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    assert store.download(away).read_bytes() == CONTENT
+    store.remove(away)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
+    assert store.download(away).read_bytes() == CONTENT
+
+
+def test_a_proxy_that_refuses(files, card, store, monkeypatch):
+    with ProxyServer("ada", "secret") as proxy:
+        away = replace(card, url=proxy.route("weights.example", files) + "/sam.pth")
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(DownloadFailed, match="answered 407"):
+            store.download(away, pause=0)
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert store.download(away).read_bytes() == CONTENT
+
+
+def test_no_way_from_https_to_http(tls_files, files, card, store, ca_file, monkeypatch):
+    files.add("/sam.pth", CONTENT)
+    url = tls_files.add("/sam.pth", CONTENT)
+    tls_files.faults.status(302, headers={"Location": files.url("/sam.pth")})
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(ca_file))
+    with pytest.raises(DownloadFailed, match=r"^sam.* redirected to http:.*, unen"):
+        store.download(replace(card, url=url))
+    assert store.find(card) is None
 
 
 _DOWNLOAD = """

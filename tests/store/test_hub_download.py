@@ -17,6 +17,7 @@ from napari_s2clip.store import (
     ChecksumMismatch,
     DownloadFailed,
     NotEnoughSpace,
+    Offline,
     StoreError,
     Transfer,
     WeightStore,
@@ -236,3 +237,19 @@ def test_no_file_counts_as_whole_before_it_is(hub, store):
         (folder / "refs").mkdir(exist_ok=True)
         (folder / "refs" / "main").write_bytes(text.encode("latin-1"))
         assert store.find(CARD) is None
+
+
+def test_through_a_proxy(hub, store, proxy, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", proxy.route("hub.example", hub))
+    hub.blobs_endpoint = proxy.route("blobs.example", hub.blobs)
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, proxy.url)
+    assert store.download(CARD, pause=0).read_bytes() == CONTENT
+    assert all("example" in entry.path for entry in proxy.log)
+
+
+def test_what_the_environment_forbids(hub, store, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(Offline, match="unset NAPARI_S2CLIP_OFFLINE and HF_HUB_OFF"):
+        store.download(CARD)
+    assert hub.log == []

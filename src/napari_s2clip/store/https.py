@@ -103,6 +103,8 @@ def fetch(
                 )
                 on_event("wait", seconds=wait, reason=broken.reason)
                 sleep(wait)
+            except StoreError:
+                raise
             except requests.RequestException as error:
                 raise DownloadFailed(target.name, str(error), _MIRROR, url) from None
             except OSError as error:
