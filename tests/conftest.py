@@ -195,3 +195,8 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("PYTHONPATH", child, prepend=os.pathsep)
     yield attempts
     assert not attempts, attempts
+
+
+@pytest.fixture(autouse=True)
+def _no_network(only_loopback: Any) -> None:
+    """No test reaches another machine."""

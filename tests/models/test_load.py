@@ -1,5 +1,7 @@
 import logging
 import threading
+import time
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +11,15 @@ import torch
 from safetensors.torch import save_file
 
 from napari_s2clip.demo.architectures import CLIP_CONFIG, build_sam
+from napari_s2clip.models import load as load_module
 from napari_s2clip.models.cards import ModelCard
+from napari_s2clip.models.errors import WeightsNotFound
 from napari_s2clip.models.load import load_models
 from napari_s2clip.models.specs import SPECS, ModelSpec
 from napari_s2clip.models.vfm import SamEncoder
 from napari_s2clip.progress import Progress, Reporter
+from napari_s2clip.store import ChecksumMismatch
+from napari_s2clip.store import store as store_module
 
 CPU = torch.device("cpu")
 
@@ -206,3 +212,91 @@ def test_the_filter_goes_when_building_fails(tiny_spec, monkeypatch):
     with pytest.raises(RuntimeError, match="no memory"):
         load_models(tiny_spec, CPU, "random")
     assert not logging.getLogger().filters
+
+
+def test_parts_are_built_when_they_are_used():
+    models = load_models(SPECS["demo"], CPU, parts=())
+    assert models.held() == {}
+    assert models.sam is models.sam
+    assert set(models.held()) == {"sam"}
+    models.prepare(("clip",))
+    assert set(models.held()) == {"clip", "sam"}
+
+
+def test_what_is_held_are_the_bytes_of_the_weights():
+    held = load_models(SPECS["demo"], CPU).held()
+    for part in SPECS["demo"].parts:
+        assert held[part.role] == part.memory, part.role
+
+
+def test_a_sam_that_is_fusion_model_too_counts_once(monkeypatch):
+    import segment_anything
+
+    registry = segment_anything.sam_model_registry
+    monkeypatch.setitem(registry, "vit_b", lambda checkpoint: build_sam())
+    spec = SPECS["vit-b-16"].with_vfm("sam-b-16")
+    models = load_models(spec, CPU, "random", parts=("sam", "vfm"))
+    held = models.held()
+    assert held["sam"] > 0
+    assert held["vfm"] == 0
+
+
+def test_released_parts_are_built_again_as_they_were():
+    models = load_models(SPECS["demo"], CPU)
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    before = models.sam.encode(image).features
+    gone = weakref.ref(models.sam)
+    models.release()
+    assert gone() is None
+    assert models.held() == {}
+    torch.testing.assert_close(models.sam.encode(image).features, before)
+
+
+def test_random_weights_are_the_same_in_any_order():
+    one = load_models(SPECS["demo"], CPU, "random")
+    other = load_models(SPECS["demo"], CPU, "random", parts=("sam", "clip"))
+    for found, expected in (
+        (other.sam.sam, one.sam.sam),
+        (other.vfm.model, one.vfm.model),
+    ):
+        for key, value in expected.state_dict().items():
+            torch.testing.assert_close(found.state_dict()[key], value)
+
+
+def test_two_threads_build_a_part_once(monkeypatch):
+    built = []
+    build = load_module.build
+
+    def slow(card, path):
+        built.append(card.role)
+        time.sleep(0.05)
+        return build(card, path)
+
+    monkeypatch.setattr(load_module, "build", slow)
+    models = load_models(SPECS["demo"], CPU, parts=())
+    threads = [threading.Thread(target=lambda: models.sam) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert built == ["sam"]
+
+
+def test_a_part_that_is_not_needed_may_be_missing(tmp_path, monkeypatch):
+    spec = replace(SPECS["demo"], sam=SPECS["vit-b-16"].sam)
+    with pytest.raises(WeightsNotFound, match="SAM ViT-B is not on this computer"):
+        load_models(spec, CPU)
+    models = load_models(spec, CPU, parts=("clip", "vfm"))
+    assert models.origin["sam"]["file"] == models.origin["sam"]["sha256"] == ""
+    with pytest.raises(WeightsNotFound, match="SAM ViT-B is not on this computer"):
+        _ = models.sam
+
+
+def test_the_weights_of_the_package_are_held_to_their_checksums(monkeypatch, tmp_path):
+    for card in SPECS["demo"].parts:
+        content = (store_module.BUILT_IN / card.filename).read_bytes()
+        (tmp_path / card.filename).write_bytes(content + b" ")
+    load_models(SPECS["demo"], CPU)
+    monkeypatch.setattr(store_module, "BUILT_IN", tmp_path)
+    with pytest.raises(ChecksumMismatch, match="reinstall napari-s2clip"):
+        load_models(SPECS["demo"], CPU)

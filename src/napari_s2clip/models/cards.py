@@ -107,17 +107,18 @@ class ModelCard:
         return all(getattr(self, key) == getattr(other, key) for key in keys)
 
 
-def _demo(role: PartName, name: str, title: str, *facts: int | str) -> ModelCard:
-    size, sha256 = facts
+def _demo(
+    role: PartName, name: str, title: str, size: int, memory: int, sha256: str
+) -> ModelCard:
     return ModelCard(
         role,
         f"demo-{name}",
         title,
         "demo",
         f"{name}.safetensors",
-        size=int(size),
-        sha256=str(sha256),
-        memory=int(size),
+        size=size,
+        sha256=sha256,
+        memory=memory,
         about="Answers in a second; knows coloured shapes on textures only.",
         licence="BSD-3-Clause",
     )
@@ -201,6 +202,7 @@ DEMO: Final = _by_name(
         "clip",
         "Demo CLIP",
         18981170,
+        37940484,
         "bfbaeaf886a2880eec2b4fb1fe0d3aea314986b362ad401eb79564f846f05645",
     ),
     _demo(
@@ -208,6 +210,7 @@ DEMO: Final = _by_name(
         "dino",
         "Demo DINO",
         1678216,
+        3346944,
         "3a44d9193aecac420c10648776dab5d9d45463b1e62d4ca68eaf7e7376c22893",
     ),
     _demo(
@@ -215,6 +218,7 @@ DEMO: Final = _by_name(
         "sam",
         "Demo SAM",
         2417856,
+        4789304,
         "0d1ec431e46b93a998d35c4b144fda637f334599cf3dbdef7cf7858ad99ce9e0",
     ),
 )
