@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_s2clip.classes import ClassEntry, ClassSet
-from napari_s2clip.io.overlay import Mark, overlay
+from napari_s2clip.io.overlay import Mark, overlay, region_marks
 
 CLASSES = ClassSet(
     [ClassEntry("cat", colour="#c80000"), ClassEntry("dog", colour="#00c800"), "cow"]
@@ -144,6 +146,44 @@ def test_marks_are_written_where_they_fit():
     # The second of two at one place is left out.
     mark = Mark(("12",), 150, 60, (100, 0, 200, 200))
     assert len(changed(mark)[0]) == len(changed(mark, mark)[0])
+
+
+@pytest.mark.parametrize(
+    ("scores", "refined", "texts", "stars"),
+    [
+        ((0.9, 0.3), (True, False), ("#1 0.88", "#2 0.88*"), True),
+        ((0.9, 0.9), (True, True), ("#1 0.88", "#2 0.88"), False),
+        # SAM was not asked, so there is nothing to tell apart.
+        ((np.nan, np.nan), (False, False), ("#1 0.88", "#2 0.88"), False),
+    ],
+)
+def test_regions_are_not_written_like_classes(
+    make_result, scores, refined, texts, stars
+):
+    result = make_result()
+    result.region_table["sam_score"] = scores
+    result.region_table["refined"] = refined
+    marks, notes = region_marks(result)
+    assert tuple(mark.texts[0] for mark in marks) == texts
+    assert [mark.texts[1] for mark in marks] == ["#1", "#2*" if stars else "#2"]
+    expected = ["# region, mean probability", "* not refined by SAM"]
+    assert notes == expected[: 1 + stars]
+
+
+def test_without_regions_the_legend_says_nothing_about_them(make_result):
+    result = make_result()
+    empty = replace(result, region_table=result.region_table[:0])
+    assert region_marks(empty) == ([], [])
+
+
+def test_notes_are_the_last_lines_of_the_legend():
+    image, labels = halves()
+    plain = overlay(image, labels, CLASSES)[:, 200:]
+    noted = overlay(image, labels, CLASSES, notes=["# region"])[:, 200:]
+    rows = np.nonzero((plain < 255).any((1, 2)))[0].max() + 1
+    width = plain.shape[1]
+    np.testing.assert_array_equal(noted[:rows, :width], plain[:rows])
+    assert (noted[rows:] < 255).any()
 
 
 @pytest.mark.parametrize(

@@ -47,18 +47,32 @@ class Mark:
     box: tuple[float, float, float, float]
 
 
-def region_marks(result: Segmentation) -> list[Mark]:
-    """Id and mean probability of each region, at its point; the largest come first."""
+def region_marks(result: Segmentation) -> tuple[list[Mark], list[str]]:
+    """Id and mean probability of each region at its point, and what they mean.
+
+    A star tells the regions that SAM did not refine from those that it did; there is
+    none where it was asked about no region.
+
+    Returns
+    -------
+    marks : list of Mark
+        The largest regions come first.
+    notes : list of str
+        Lines for the legend.
+    """
     table = result.region_table.sort_values("area", ascending=False, kind="stable")
-    return [
-        Mark(
-            (f"{row.region}: {row.mean_probability:.2f}", f"{row.region}"),
-            row.point_x,
-            row.point_y,
-            (row.x_min, row.y_min, row.x_max, row.y_max),
-        )
-        for row in table.head(_MOST_MARKS).itertuples()
-    ]
+    starred = ~table["refined"].astype(bool) & table["sam_score"].notna().any()
+    marks = []
+    for row, star in zip(table.head(_MOST_MARKS).itertuples(), starred, strict=False):
+        end = "*" if star else ""
+        name, share = f"#{row.region}", f"{row.mean_probability:.2f}"
+        box = (row.x_min, row.y_min, row.x_max, row.y_max)
+        texts = (f"{name} {share}{end}", f"{name}{end}")
+        marks.append(Mark(texts, row.point_x, row.point_y, box))
+    notes = ["# region, mean probability"] if marks else []
+    if starred.any():
+        notes.append("* not refined by SAM")
+    return marks, notes
 
 
 def overlay(
@@ -70,6 +84,7 @@ def overlay(
     legend: bool = True,
     boundaries: NDArray[np.integer[Any]] | bool = True,
     marks: Sequence[Mark] = (),
+    notes: Sequence[str] = (),
     unlabelled: str = "background",
 ) -> NDArray[np.uint8]:
     """Draw classes over an image in their colours, with a legend at its right.
@@ -88,6 +103,8 @@ def overlay(
         Draw outlines in full colour where ``labels``, or the given map, changes.
     marks : sequence of Mark
         Texts on the picture; earlier ones win where two would overlap.
+    notes : sequence of str
+        Last lines of the legend.
     unlabelled : str
         What the legend calls 0.
 
@@ -121,8 +138,9 @@ def overlay(
     if marks:
         _write_marks(canvas, marks, factor, max(10, size * 3 // 4))
     if legend:
+        lines = _entries(present, classes, unlabelled)
         strip = draw_legend(
-            _entries(present, classes, unlabelled),
+            [*lines, *(Entry(note, "") for note in notes)],
             size=size,
             room=(canvas.height, canvas.width),
         )

@@ -131,6 +131,7 @@ def _write(result: Segmentation, image: NDArray[np.uint8], paths: list[Path]) ->
     _write_map(regions, result.regions.astype(np.int32, copy=False), result, "regions")
     _write_map(refined, result.refined.astype(np.uint16, copy=False), result, "refined")
     region_classes = result.region_classes
+    marks, notes = region_marks(result)
     _write_picture(pictures[0], overlay(image, result.coarse, classes))
     _write_picture(
         pictures[1],
@@ -139,7 +140,8 @@ def _write(result: Segmentation, image: NDArray[np.uint8], paths: list[Path]) ->
             region_classes,
             classes,
             boundaries=result.regions,
-            marks=region_marks(result),
+            marks=marks,
+            notes=notes,
             unlabelled="no region",
         ),
     )
