@@ -55,6 +55,20 @@ def test_a_compiled_encoder_gives_the_same(dtype, caplog):
     assert attention is not None
 
 
+def test_batches_of_any_size_are_compiled_once(monkeypatch):
+    seen = []
+
+    def compile_none(module, **_):
+        return lambda x: seen.append(len(x)) or module(x)
+
+    monkeypatch.setattr(torch, "compile", compile_none)
+    run = Compiled(nn.Linear(3, 2).requires_grad_(False))
+    for count in (1, 4, 3):
+        x = torch.rand(count, 3)
+        torch.testing.assert_close(run(x), run._module(x))
+    assert set(seen) == {1}
+
+
 def failing(message, kind=Exception):
     def run(x):
         raise kind(message)
@@ -68,11 +82,25 @@ def test_that_it_cannot_be_compiled_is_one_line(monkeypatch):
     with pytest.raises(RuntimeError, match="compiled=True") as caught:
         run(torch.zeros(1))
     assert "(no g++ was found)" in str(caught.value)
+    assert "--compile" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_memory_that_runs_out_is_no_failure_to_compile(monkeypatch):
-    full = torch.cuda.OutOfMemoryError
-    monkeypatch.setattr(torch, "compile", failing("out of memory", full))
-    with pytest.raises(full):
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (torch.cuda.OutOfMemoryError, "out of memory"),
+        (RuntimeError, "DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_memory_that_runs_out_is_no_failure_to_compile(monkeypatch, kind, message):
+    monkeypatch.setattr(torch, "compile", failing(message, kind))
+    with pytest.raises(kind, match=message) as caught:
         Compiled(nn.Identity())(torch.zeros(1))
+    assert "compiled" not in str(caught.value)
+
+
+def test_a_wrong_shape_is_no_failure_to_compile(monkeypatch):
+    monkeypatch.setattr(torch, "compile", failing("wrapped"))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        Compiled(nn.Linear(3, 2))(torch.zeros(1, 4))
