@@ -296,6 +296,9 @@ def test_provenance_is_plain_data(model, image):
     assert Settings(**loaded["settings"]) == complete_settings(model.spec, settings)
     assert loaded["model"] == "demo"
     assert loaded["parts"]["clip"]["file"] == "random weights"
+    assert loaded["sam_compiled"] is False
+    compiled = S2CLIP.load("demo", weights="random", device="cpu", compiled=True)
+    assert compiled.provenance(settings)["sam_compiled"] is True
     assert torch.__version__.startswith(loaded["versions"]["torch"])
 
 

@@ -138,7 +138,7 @@ class S2CLIP:
             ``Settings(probability_refiner="diffusion")``.
         compiled : bool
             Whether ``torch.compile`` makes SAM's image encoder faster, for many images
-            on one device: the first takes minutes.
+            on one device: the first takes from seconds to minutes longer.
         parts : iterable of {"clip", "vfm", "sam"}
             Loaded now; the others when they are first used, so that nobody needs a SAM
             for coarse maps.
@@ -518,6 +518,7 @@ class S2CLIP:
             "parts": self.models.origin,
             "device": str(self.device),
             "precision": self.precision,
+            "sam_compiled": self.models.sam.compiled,
             "settings": settings.model_dump(mode="json"),
             "input_notes": list(notes),
             "versions": {"python": platform.python_version(), **library_versions()},

@@ -55,6 +55,16 @@ def test_a_compiled_encoder_gives_the_same(dtype, caplog):
     assert attention is not None
 
 
+def test_that_the_attention_is_never_compiled_is_said_once(caplog):
+    image = np.zeros((20, 30, 3), np.uint8)
+    for compiled in (False, True):
+        model = SamModel(build_sam(), torch.device("cpu"), compiled=compiled)
+        assert model.compiled == compiled
+        for _ in range(2):
+            model.encode_with_attention(image)
+        assert caplog.text.count("compiled has no effect here") == compiled
+
+
 def test_batches_of_any_size_are_compiled_once(monkeypatch):
     seen = []
 

@@ -103,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compile",
         action="store_true",
         help="let torch.compile make SAM's image encoder faster; the first image takes "
-        "minutes",
+        "from seconds to minutes longer",
     )
     add(
         "--set",

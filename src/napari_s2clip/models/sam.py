@@ -74,7 +74,7 @@ class SamModel:
         What the image encoder computes its matrix products in.
     compiled : bool
         Whether ``torch.compile`` makes the image encoder faster. The first image then
-        takes minutes, and a compiler must be at hand.
+        takes from seconds to minutes longer, and a compiler must be at hand.
     """
 
     def __init__(
@@ -97,6 +97,8 @@ class SamModel:
         self._encoder: Callable[[Tensor], Tensor] = (
             Compiled(encoder) if compiled else encoder
         )
+        self.compiled = compiled
+        self._warned = False
         self.device = device
         self._resize = ResizeLongestSide(sam.image_encoder.img_size)
 
@@ -166,13 +168,20 @@ class SamModel:
     ) -> tuple[SamEmbedding, SamAttention]:
         """Encode an image, and keep what the last global block attends to.
 
-        Never compiled: then nothing can be kept on the way.
+        Never compiled: then nothing can be kept on the way. Where `encode` is, one
+        warning says so.
 
         Raises
         ------
         ValueError
             As `encode`, or if no block looks at the whole image.
         """
+        if self.compiled and not self._warned:
+            log.warning(
+                "compiled has no effect here: SAM's attention is needed (method "
+                "trident), and the encoder runs as it is"
+            )
+            self._warned = True
         module = last_global_attention(self.sam.image_encoder)
         seen: list[Tensor] = []
         hook = module.register_forward_pre_hook(lambda _, args: seen.append(args[0]))

@@ -56,7 +56,7 @@ def load_sam(
         Of the image encoder, see `napari_s2clip.models.precision.choose_precision`.
     compiled : bool
         Whether ``torch.compile`` makes the image encoder faster; the first image then
-        takes minutes.
+        takes from seconds to minutes longer.
 
     Raises
     ------
