@@ -240,6 +240,21 @@ def test_other_versions_miss(demo, image, store, calls, monkeypatch, name):
     assert set(calls) == ALL
 
 
+def test_a_compiled_encoder_misses(demo, image, monkeypatch):
+    models, settings = demo.models, demo.complete(None)
+
+    def keys():
+        return (
+            keep._dense_key(models, image, settings),
+            keep._sam_key(models, image),
+        )
+
+    before = keys()
+    monkeypatch.setattr(models.sam, "compiled", True)
+    for one, other in zip(before, keys(), strict=True):
+        assert one != other
+
+
 def test_another_kind_of_device_misses(demo, image, monkeypatch):
     # The numbers of a GPU differ in the last bits; which GPU it is does not matter.
     def keys(device):

@@ -150,6 +150,7 @@ def _origin(models: Models, *parts: PartName) -> dict[str, Any]:
     return {
         "parts": {part: models.origin[part] for part in parts},
         "device": models.device.type,
+        "sam_compiled": models.compiled,
         "software": __version__,
         "versions": library_versions(),
     }
