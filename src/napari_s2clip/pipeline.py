@@ -309,7 +309,7 @@ class S2CLIP:
             coarse=coarse.labels,
             regions=region_map,
             region_table=region_table(
-                regions, region_map, small[0].shape, classes, refinement
+                regions, region_map, small[0].shape, refinement, classes
             ),
             refined=refinement.refined,
             probabilities=coarse.probabilities,

@@ -24,10 +24,21 @@ def region_table(
     regions: Regions,
     region_map: NDArray[np.int32],
     grid: tuple[int, ...],
-    classes: ClassSet,
     refinement: Refinement,
+    classes: ClassSet | None = None,
 ) -> pd.DataFrame:
-    """One row a region, in pixels of the image; see `Segmentation`."""
+    """One row a region, in pixels of the image; see `Segmentation`.
+
+    Parameters
+    ----------
+    regions : Regions
+    region_map : ndarray of int32, (H, W)
+    grid : (int, int)
+        Height and width of the grid on which the regions were found.
+    refinement : Refinement
+    classes : ClassSet, optional
+        Without it there is no column of names.
+    """
     import pandas as pd
 
     size = (region_map.shape[0], region_map.shape[1])
@@ -35,10 +46,13 @@ def region_table(
     points = points_in_image(regions.points, (grid[0], grid[1]), size)
     count = len(regions.classes)
     areas = np.bincount(region_map.ravel(), minlength=count + 1)[1 : count + 1]
+    names = {}
+    if classes is not None:
+        names["class_name"] = [classes.name_of(int(c)) for c in regions.classes]
     columns: dict[str, Any] = {
         "region": np.arange(1, count + 1),
         "class_id": regions.classes,
-        "class_name": [classes.name_of(int(c)) for c in regions.classes],
+        **names,
         "area": areas,
         "mean_probability": regions.scores,
         **dict(zip(("x_min", "y_min", "x_max", "y_max"), boxes.T, strict=True)),
@@ -47,4 +61,6 @@ def region_table(
         "sam_score": refinement.sam_scores,
         "refined": refinement.used,
     }
-    return pd.DataFrame(columns).astype(REGION_COLUMNS)
+    return pd.DataFrame(columns).astype(
+        {name: REGION_COLUMNS[name] for name in columns}
+    )

@@ -54,6 +54,30 @@ def test_arrays_in_and_arrays_out(sam, maps, mode):
     np.testing.assert_array_equal(found.sam_scores, direct.sam_scores)
 
 
+@pytest.mark.parametrize("shape", [(80, 100), (79, 101)])
+def test_regions_are_told_in_pixels_of_the_image(sam, maps, shape):
+    rows, columns = (slice(side) for side in shape)
+    image, labels, p = maps
+    image, labels, p = image[rows, columns], labels[rows, columns], p[:, rows, columns]
+    found = refine_map(image, labels, p, sam, some(iou_threshold=0.5))
+    table = found.table
+    assert found.region_map.shape == shape
+    assert table["region"].tolist() == list(range(1, len(found.regions) + 1))
+    assert table["refined"].tolist() == found.used.tolist()
+    np.testing.assert_array_equal(table["sam_score"], found.sam_scores)
+    assert len(table) > 3
+    for row in table.itertuples():
+        inside = found.region_map == row.region
+        rows, columns = np.nonzero(inside)
+        assert inside.sum() == row.area
+        assert (labels[inside] == row.class_id).all()
+        assert row.x_min <= columns.min()
+        assert columns.max() + 1 <= row.x_max <= shape[1]
+        assert row.y_min <= rows.min()
+        assert rows.max() + 1 <= row.y_max <= shape[0]
+        assert row.x_min < row.point_x < row.x_max
+
+
 def test_an_embedding_is_taken_as_it_is(sam, maps, monkeypatch):
     image, labels, p = maps
     embedding = sam.encode(image)

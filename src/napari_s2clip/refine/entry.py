@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 
 from ..models.sam import SamEmbedding, SamModel
 from ..progress import CancelToken, ProgressCallback, Reporter
-from ..regions import Regions, find_regions, half_resolution
+from ..regions import Regions, find_regions, full_resolution_regions, half_resolution
 from ..settings import Settings
 from ..settings.refine import RefineSettings
 from .refine import refine_regions
 from .result import Refinement
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from ..models.parts import Precision
@@ -31,10 +33,26 @@ class RefinedMap(Refinement):
     Attributes
     ----------
     regions : Regions
-        On the grid of half the resolution, in the order of the scores.
+        On the grid of half the resolution, in the order of the scores. Its boxes are
+        inclusive indices of that grid; `table` has pixels of the image.
+    region_map : ndarray of int32, (H, W)
+        Region ids from 1 on the grid of the image, 0 where no region is.
     """
 
     regions: Regions
+    region_map: NDArray[np.int32]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a region, in pixels of the image.
+
+        As `napari_s2clip.Segmentation.region_table`, without names of classes.
+        """
+        from ..region_table import region_table
+
+        return region_table(
+            self.regions, self.region_map, self.regions.labels.shape, self
+        )
 
 
 def load_sam(
@@ -159,16 +177,19 @@ def refine_map(
     if isinstance(image, np.ndarray):
         report("refine", 0, 1, "SAM image embedding")
         image = sam.encode(image)
+    coarse = coarse.astype(np.uint16)
+    region_map = full_resolution_regions(regions, coarse)
     found = refine_regions(
         sam,
         image,
-        coarse.astype(np.uint16),
+        coarse,
         p.astype(np.float32, copy=False),
         regions,
         settings,
+        region_map=region_map,
         report=report,
     )
-    return RefinedMap(found.refined, found.sam_scores, found.used, regions)
+    return RefinedMap(found.refined, found.sam_scores, found.used, regions, region_map)
 
 
 def _as_maps(given: Any) -> Any:
