@@ -48,7 +48,8 @@ class Segmentation:
     region_table : pandas.DataFrame
         One row a region, ordered by class, then by first pixel: the columns are
         `REGION_COLUMNS`. Lengths are pixels of the image; boxes are half-open
-        (``x_max - x_min`` is the width) and points are pixel centres (integer + 0.5).
+        (``x_max - x_min`` is the width); a point is the middle of a cell of the grid of
+        half resolution, so that it may lie between pixels or have any fraction.
         ``area`` counts pixels of `regions`. ``sam_score`` is the IoU that SAM
         predicts, NaN where SAM was not asked; ``refined`` whether its mask was used.
     refined : ndarray of uint16, shape (H, W)
