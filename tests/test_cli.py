@@ -42,6 +42,7 @@ class FakeModel:
         self.calls = []
         self.stores = []
         self.error = {}
+        self.sam = 0.9, True  # score of the region's mask, and whether it was used
 
     def load(self, spec, *, progress, **options):
         self.loaded.append({"spec": spec, **options})
@@ -63,7 +64,7 @@ class FakeModel:
         height, width = image.pixels.shape[:2]
         ones = np.ones((height, width), np.uint16)
         row = [1, 1, classes.names[0], ones.size, 0.5, 0, 0, width, height]
-        table = pd.DataFrame([[*row, 0.5, 0.5, 0.9, True]], columns=[*REGION_COLUMNS])
+        table = pd.DataFrame([[*row, 0.5, 0.5, *self.sam]], columns=[*REGION_COLUMNS])
         return Segmentation(
             classes,
             ones,
@@ -262,6 +263,20 @@ def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
         }
     ]
     assert [call[0].pixels.shape for call in model.calls] == [(12, 9, 3), (20, 30, 3)]
+
+
+@pytest.mark.parametrize(
+    ("score", "used", "words"),
+    [
+        (0.9, True, "1 region, "),
+        (0.1, False, "1 region (1 kept as it was), "),
+        # SAM was not asked.
+        (np.nan, False, "1 region, "),
+    ],
+)
+def test_regions_on_which_sam_failed_are_counted(model, run, photo, score, used, words):
+    model.sam = score, used
+    assert run(photo)[1].startswith(f"{photo}: {words}")
 
 
 def test_what_the_options_say_reaches_the_model(model, run, photo):
@@ -526,6 +541,7 @@ def test_the_summary(model, run, photo, out, tmp_path):
         "notes": [],
         "regions": 1,
         "refined_regions": 1,
+        "kept_regions": 0,
         "seconds": {"encode": 0.25, "refine": 0.5},
         "files": [str(out / f"photo{suffix}") for suffix in SUFFIXES],
     }

@@ -518,7 +518,7 @@ class S2CLIP:
             "parts": self.models.origin,
             "device": str(self.device),
             "precision": self.precision,
-            "sam_compiled": self.models.sam.compiled,
+            "sam_compiled": self.models.compiled,
             "settings": settings.model_dump(mode="json"),
             "input_notes": list(notes),
             "versions": {"python": platform.python_version(), **library_versions()},

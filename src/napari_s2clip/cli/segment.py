@@ -241,12 +241,15 @@ def _segment_one(
         result, image.pixels, options.out, path.stem, overwrite=options.overwrite
     )
     height, width = image.pixels.shape[:2]
+    used = result.region_table["refined"]
+    failed = result.region_table["sam_score"].notna() & ~used
     return {
         "width": width,
         "height": height,
         "notes": result.provenance["input_notes"],
         "regions": len(result.region_table),
-        "refined_regions": int(result.region_table["refined"].sum()),
+        "refined_regions": int(used.sum()),
+        "kept_regions": int(failed.sum()),
         "seconds": dict(result.seconds),
         "files": [str(file) for file in files],
     }
@@ -254,6 +257,8 @@ def _segment_one(
 
 def _line(path: Path, item: dict[str, Any], out: Path) -> str:
     regions = f"{item['regions']} region{'s' if item['regions'] != 1 else ''}"
+    if kept := item["kept_regions"]:
+        regions += f" ({kept} kept as {'they were' if kept != 1 else 'it was'})"
     seconds = sum(item["seconds"].values())
     notes = "".join(f"; {note}" for note in item["notes"])
     return f"{path}: {regions}, {seconds:.1f} s, {out / path.stem}_*{notes}"
