@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-__all__ = ["MaskResizer", "MaskWindow"]
+__all__ = ["MaskResizer", "MaskWindow", "extent"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class MaskResizer:
         """The part of one mask (h, w) that may be inside; None if there is none."""
         inside = logits > 0
         # A pixel can be positive only if it takes from a row and a column that are.
-        rows = _extent(self.rows @ inside.any(1).float() > 0)
-        columns = _extent(self.columns @ inside.any(0).float() > 0)
+        lines = self.rows @ inside.any(1).float(), self.columns @ inside.any(0).float()
+        rows, columns = (extent((line > 0).cpu().numpy()) for line in lines)
         if rows is None or columns is None:
             return None
         of_rows, of_columns = self.rows[rows], self.columns[columns]
@@ -90,9 +92,9 @@ class MaskResizer:
         return MaskWindow(rows, columns, enlarged)
 
 
-def _extent(line: Tensor) -> slice | None:
-    """From the first to the last true value."""
-    at = line.nonzero()
+def extent(line: ArrayLike) -> slice | None:
+    """From the first to the last true value; None if there is none."""
+    at = np.flatnonzero(line)
     return slice(int(at[0]), int(at[-1]) + 1) if len(at) else None
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..models.sam_masks import extent
+
 __all__ = ["ClassProbability", "MaskMerger"]
 
 ClassProbability = Callable[[int, tuple[slice, slice]], NDArray[np.float32]]
@@ -88,20 +90,10 @@ class MaskMerger:
         for value in np.unique(classes[failed - 1]):
             own = np.concatenate([[False], (classes == value)]) & wanted
             inside = own[regions]
-            window = _extent(inside)
-            if window is None:
+            rows, columns = extent(inside.any(1)), extent(inside.any(0))
+            if rows is None or columns is None:
                 continue
+            window = rows, columns
             surer = self._probability(int(value), window) > self._score[window]
             merged[window][inside[window] & surer] = value
         return merged
-
-
-def _extent(mask: NDArray[np.bool_]) -> tuple[slice, slice] | None:
-    """The smallest window that holds all true pixels."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    return (
-        slice(int(rows[0]), int(rows[-1]) + 1),
-        slice(int(columns[0]), int(columns[-1]) + 1),
-    )

@@ -21,6 +21,7 @@ __all__ = [
     "half_resolution",
     "in_steps",
     "mean_of_steps",
+    "missing_to_one",
     "of_class",
 ]
 
@@ -193,6 +194,10 @@ def of_class(
     """
     if value:
         return probabilities[(value - 1, *window)]
-    rest = 1 - probabilities[(slice(None), *window)].sum(0)
+    return np.asarray(missing_to_one(probabilities[(slice(None), *window)]), np.float32)
+
+
+def missing_to_one(probabilities: Any) -> Any:
+    """The probability (h, w) of background, of an array or a tensor (C, h, w)."""
     # Rounding may leave a little less than nothing.
-    return np.asarray(rest.clip(min=0), np.float32)
+    return (1 - probabilities.sum(0)).clip(min=0)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .checks import check_maps, check_range, check_shapes
-from .maps import of_class
+from .maps import missing_to_one, of_class
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,8 +85,7 @@ def planes_of_tensors(labels: Tensor, probabilities: Tensor, rest: bool) -> Plan
     own = p.gather(0, (index - 1).clamp(min=0)[None])[0]
     background = torch.zeros_like(best)
     if rest:
-        # Rounding may leave a little less than nothing.
-        background = (1 - p.sum(0)).clamp(min=0)
+        background = missing_to_one(p)
         best = torch.maximum(best, background)
         own = torch.where(index > 0, own, background)
 
