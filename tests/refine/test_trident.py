@@ -152,6 +152,22 @@ def test_background_is_prompted_only_when_asked(library):
         assert not np.isnan(scores[regions.classes > 0]).any()
 
 
+def test_its_steps_are_the_classes(library):
+    image, labels, p = scene((96, 128))
+    sam, steps = SamModel(library, CPU), []
+    regions = find_regions_reference(*half_resolution(labels, p), min_area=20)
+    refine_regions(
+        sam,
+        sam.encode(image),
+        labels,
+        p,
+        regions,
+        as_trident(),
+        report=Reporter(steps.append),
+    )
+    assert [(s.done, s.total) for s in steps] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
 def test_it_can_be_cancelled_between_classes(library):
     image, labels, p = scene((96, 128))
     sam = SamModel(library, CPU)

@@ -77,7 +77,7 @@ def refine_as_trident(
     # Where no mask scores anything the coarse label stays.
     winner = scores.argmax(0).cpu().numpy().astype(np.uint16)
     result.refined[:] = np.where(scores.sum(0).cpu().numpy() == 0, coarse, winner)
-    report("refine", 1, 1)
+    report("refine", len(values), len(values))
     return result
 
 
