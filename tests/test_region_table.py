@@ -1,5 +1,7 @@
 """The table of regions against lengths worked out by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,12 @@ def test_lengths_are_pixels_of_the_image(shape, box, point, area):
     assert [row.x_min, row.y_min, row.x_max, row.y_max] == box
     assert (row.point_x, row.point_y) == point
     assert row.area == area
+
+
+def test_every_column_is_described():
+    page = Path(__file__).parents[1] / "docs" / "cli.md"
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in REGION_COLUMNS if f"`{name}`" not in text] == []
 
 
 def test_classes_have_names_where_there_are_any():
