@@ -1,3 +1,4 @@
+import copy
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari_s2clip.demo.architectures import build_sam
 from napari_s2clip.progress import Cancelled, CancelToken
 from napari_s2clip.refine import load_sam, refine_map
 from napari_s2clip.refine.refine import refine_regions
+from napari_s2clip.refine.result import Refinement
 from napari_s2clip.regions import find_regions, half_resolution
 
 
@@ -92,6 +94,7 @@ def test_without_regions_the_map_is_a_copy(sam, maps):
     found = refine_map(image, labels, p, sam, some(min_region_area=10**6))
     np.testing.assert_array_equal(found.refined, labels)
     assert len(found.regions) == len(found.sam_scores) == len(found.used) == 0
+    assert len(found.table) == found.region_map.max(initial=0) == 0
 
 
 def test_each_setting_reaches_its_step(sam, maps):
@@ -230,6 +233,15 @@ def test_other_objects_are_refused_by_name(sam, maps):
             refine_map(image, labels, other, sam)
     with pytest.raises(ValueError, match="probabilities are complex64; give float32"):
         refine_map(image, labels, p.astype(np.complex64), sam)
+
+
+def test_results_are_compared_by_identity(sam, maps):
+    image, labels, p = maps
+    found = refine_map(image, labels, p, sam, some())
+    for each in (found, found.regions, Refinement.none(labels, 3)):
+        # Arrays have no truth value, so comparing the fields would raise.
+        assert each != copy.deepcopy(each)
+        assert hash(each) != hash(copy.deepcopy(each))
 
 
 def test_lists_are_taken_as_arrays(sam, maps):

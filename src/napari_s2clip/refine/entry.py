@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["RefinedMap", "load_sam", "refine_map"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RefinedMap(Refinement):
     """A refined map, what SAM thought of each region, and the regions.
 

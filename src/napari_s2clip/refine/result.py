@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Refinement"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Refinement:
     """The refined map and what SAM thought of each region.
 

@@ -28,7 +28,7 @@ __all__ = [
 _Label = TypeVar("_Label", bound=np.integer)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Regions:
     """Regions on the grid on which they were found, by class, then by first pixel.
 
