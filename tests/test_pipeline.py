@@ -398,7 +398,7 @@ def test_features_print_as_one_line(model, image):
 def test_another_sam_and_fusion_model_are_loaded_by_name(monkeypatch):
     seen = []
 
-    def stop(spec, *rest):
+    def stop(spec, *rest, **options):
         seen.append((spec.vfm.architecture, spec.sam.architecture))
         raise InterruptedError
 
