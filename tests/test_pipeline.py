@@ -1,6 +1,6 @@
 """The story as a whole, on the demo sizes with random weights unless said otherwise."""
 
-import dataclasses
+import copy
 import json
 
 import dask.array as da
@@ -380,7 +380,8 @@ def test_windows_at_once_are_as_many_as_the_finest_grid_allows(image):
             seen.append(len(windows))
             return torch.randn(len(windows), 32, 32, 4)
 
-    fine = dataclasses.replace(model.models, vfm=Fine())
+    fine = copy.copy(model.models)
+    fine._built = {"clip": model.models.clip, "vfm": Fine()}
     other = S2CLIP(model.spec, fine, model.device)
     other.encode(image, settings=loose(refine=False))
     # 4096 tokens at once.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import weakref
@@ -69,7 +70,8 @@ def another(model: S2CLIP, **origin: str) -> S2CLIP:
         part: {**about, "sha256": origin.get(part, about["sha256"])}
         for part, about in model.models.origin.items()
     }
-    models = replace(model.models, origin=changed)
+    models = copy.copy(model.models)
+    models.origin = changed
     return S2CLIP(model.spec, models, model.device)
 
 
@@ -250,7 +252,7 @@ def test_a_compiled_encoder_misses(demo, image, monkeypatch):
         )
 
     before = keys()
-    monkeypatch.setattr(models.sam, "compiled", True)
+    monkeypatch.setattr(models, "compiled", True)
     for one, other in zip(before, keys(), strict=True):
         assert one != other
 
@@ -258,7 +260,7 @@ def test_a_compiled_encoder_misses(demo, image, monkeypatch):
 def test_another_kind_of_device_misses(demo, image, monkeypatch):
     # The numbers of a GPU differ in the last bits; which GPU it is does not matter.
     def keys(device):
-        monkeypatch.setattr(demo.models.clip, "device", torch.device(device))
+        monkeypatch.setattr(demo.models, "device", torch.device(device))
         settings = complete_settings(demo.spec, Settings())
         dense = keep._dense_key(demo.models, image, settings)
         return {dense, keep._sam_key(demo.models, image)}
@@ -446,7 +448,8 @@ def test_trident_depends_on_sam_too(demo, image, store, calls):
     assert not calls
     assert torch.equal(found.dense, made.dense)
     assert found.plan == made.plan
-    other = replace(demo.models, origin={**demo.models.origin, "sam": {"sha256": "x"}})
+    other = copy.copy(demo.models)
+    other.origin = {**demo.models.origin, "sam": {"sha256": "x"}}
     plain = complete_settings(demo.spec, Settings())
     with_sam = complete_settings(demo.spec, settings)
     for chosen, same in ((plain, True), (with_sam, False)):
