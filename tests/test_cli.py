@@ -395,6 +395,59 @@ def test_wrong_values_are_one_line_and_2(model, photo, out, capsys, arguments, m
     assert not out.exists()
 
 
+@pytest.fixture
+def own_models(tmp_path, monkeypatch):
+    """The file of the user's own models, which is not there yet."""
+    monkeypatch.setenv("NAPARI_S2CLIP_CONFIG", str(tmp_path / "config"))
+    path = tmp_path / "config" / "models.toml"
+    path.parent.mkdir()
+    return path
+
+
+def test_models_and_presets_of_the_users_own(model, run, photo, own_models):
+    own_models.write_text(
+        """
+[[model]]
+name = "cells"
+role = "sam"
+architecture = "vit_b"
+file = "cells.pth"
+
+[[model]]
+name = "vit-cells"
+role = "vfm"
+architecture = "vit_small_patch16_224.dino"
+file = "vit.pth"
+
+[[preset]]
+name = "mine"
+clip = "clip-b-16"
+vfm = "dino-s-16"
+sam = "cells"
+""",
+        encoding="utf-8",
+    )
+    own = ("--vfm", "vit-cells", "--sam", "cells")
+    assert run(photo, "--model", "mine", *own)[0] == 0
+    assert model.loaded[0]["spec"] == "mine"
+    assert model.loaded[0]["vfm"] == "vit-cells"
+    code, _, errors = run(photo, "--sam", "vit-cells")
+    assert code == 2
+    assert "--sam: no SAM 'vit-cells'; choose one of sam-b, sam-l, sam-h, " in errors
+
+
+def test_a_wrong_file_of_own_models_stops_only_who_asks_for_them(
+    model, run, photo, own_models
+):
+    own_models.write_text("[[model", encoding="utf-8")
+    assert run(photo, "--model", "fast", "--vfm", "dino-b-8", "--sam", "sam-l")[0] == 0
+    for option in ("--model", "--vfm", "--sam"):
+        code, _, errors = run(photo, option, "mine")
+        assert code == 1
+        assert errors.startswith(f"napari-s2clip: error: {own_models}: it is no TOML")
+        assert errors.count("\n") == 1
+
+
 def test_demo_says_a_wrong_precision_in_one_line(capsys):
     assert main(["demo", "--precision", "fp8"]) == 2
     error = capsys.readouterr().err

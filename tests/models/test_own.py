@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from napari_s2clip.models.cards import CARDS
+from napari_s2clip.models.errors import OwnFileError
 from napari_s2clip.models.own import add_own, catalogue, own_file, remove_own
 from napari_s2clip.models.specs import SPECS, find_spec
 
@@ -119,6 +120,7 @@ def test_published_ones():
         ({"name": "../x"}, "name: '../x' is no name"),
         ({"name": ""}, "name: '' is no name"),
         ({"name": "sam-b"}, "name: 'sam-b' is one of the program's"),
+        ({"name": "fast"}, "name: 'fast' is one of the program's"),
         ({"role": "dino"}, "role: input should be 'clip', 'vfm' or 'sam'"),
         ({"architecture": ""}, "architecture: give its name"),
         ({"architecture": "vit_t"}, "no SAM of segment_anything; choose one of vit_b"),
@@ -190,3 +192,27 @@ def test_a_name_that_is_there_twice():
     write(entry * 2)
     with pytest.raises(ValueError, match="model a: name: it is there twice"):
         catalogue()
+    # A command that takes both must know which is meant.
+    preset = '[[preset]]\nname="a"\nclip="clip-b-16"\nvfm="dino-b-8"\nsam="sam-b"\n'
+    write(entry + preset)
+    with pytest.raises(ValueError, match="preset a: name: it is there twice"):
+        catalogue()
+    write(preset)
+    with pytest.raises(ValueError, match="name: there is a preset 'a' already"):
+        add_own(**SAM | {"name": "a"}, url="https://example.org/x.pth")
+
+
+def test_a_file_that_cannot_be_read():
+    own_file().mkdir(parents=True)
+    with pytest.raises(OwnFileError, match="it cannot be read"):
+        catalogue()
+
+
+def test_a_wrong_file_is_in_nobodys_way_but_its_own():
+    write("[[model")
+    spec = find_spec("vit-b-16").with_vfm("dino-s-8").with_sam("sam-l")
+    assert spec.sam == CARDS["sam-l"]
+    assert find_spec("ViT-B-32").name == "ViT-B-32"
+    for choose in (find_spec, spec.with_sam, spec.with_vfm):
+        with pytest.raises(OwnFileError, match="it is no TOML"):
+            choose("mine")

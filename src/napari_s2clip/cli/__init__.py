@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from ..demo import command as demo
-    from . import features, segment
+    from . import features, models, segment
 
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="Segment images by class names, without training."
@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, module, text, more in (
         ("segment", segment, "segment image files by class names", segment.MORE),
         ("demo", demo, "segment procedural scenes with the built-in models", _DEMO),
+        ("models", models, "show, download, check and add models", models.MORE),
         ("features", features, "show or clear the features on disk", features.MORE),
     ):
         command = commands.add_parser(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from ..progress import Progress
+    from ..store import Transfer
 
 __all__ = [
     "EXPECTED",
     "PROGRAM",
     "ProgressBar",
+    "TransferBar",
     "UsageError",
     "complain",
     "say",
@@ -100,3 +103,53 @@ class ProgressBar:
             share = (self._STAGES.index(progress.stage) + share) / len(self._STAGES)
         self._bar.n = max(self._bar.n, round(100 * min(share, 1)))
         self._bar.set_postfix_str(f"{progress.stage} {progress.message}".strip())
+
+
+class TransferBar:
+    """Bytes, rate and time left of one file, on standard error if it is a terminal."""
+
+    _PAUSE = 0.1  # seconds between two pictures
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._bar: Any = None
+        self._shown: tuple[str, str] = ("", "")
+        self._next = 0.0
+        if enabled and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=100,
+                leave=False,
+                dynamic_ncols=True,
+                bar_format="{desc} |{bar}| {percentage:3.0f}%",
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def clear(self) -> None:
+        """Make room for a line of text."""
+        if self._bar is not None:
+            self._bar.clear()
+
+    def __call__(self, transfer: Transfer) -> None:
+        """Show a report of the store."""
+        if self._bar is None:
+            return
+        what, now = (transfer.card, transfer.step), time.monotonic()
+        if what == self._shown and now < self._next:
+            return
+        self._shown, self._next = what, now + self._PAUSE
+        from ..models.bring import describe_transfer
+
+        self._bar.n = round(100 * min(1, transfer.done / max(1, transfer.total)))
+        self._bar.set_description_str(describe_transfer(transfer))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["WeightsNotFound"]
+__all__ = ["OwnFileError", "WeightsNotFound"]
+
+
+class OwnFileError(ValueError):
+    """The file of the user's own models is wrong; names it, the model and the field."""
 
 
 class WeightsNotFound(FileNotFoundError):

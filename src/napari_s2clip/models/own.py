@@ -32,6 +32,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from ..store import config_folder
 from .cards import CARDS, CLIPS, DEMO, SAMS, VFMS, ModelCard
+from .errors import OwnFileError
 from .specs import SPECS, ModelSpec
 
 __all__ = [
@@ -77,7 +78,7 @@ class OwnModel(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _check_name(self.name, CARDS)
+        _check_name(self.name)
         if not self.architecture:
             raise ValueError("architecture: give its name in the library")
         if self.role == "sam" and self.architecture not in _SAMS:
@@ -147,7 +148,7 @@ class OwnPreset(BaseModel):
         ValueError
             If a name is taken, or no model of that part has it.
         """
-        _check_name(self.name, SPECS)
+        _check_name(self.name)
         parts: dict[str, Any] = {}
         for role in ("clip", "vfm", "sam"):
             name = getattr(self, role)
@@ -190,10 +191,16 @@ def catalogue() -> Catalogue:
 
     Raises
     ------
-    ValueError
-        If the user's file is no TOML, or a model in it is wrong; the message names the
-        file, the model and the field.
+    OwnFileError
+        If the user's file cannot be read, or a model in it is wrong.
     """
+    try:
+        return _read_catalogue()
+    except ValueError as error:
+        raise OwnFileError(str(error)) from None
+
+
+def _read_catalogue() -> Catalogue:
     cards = {**DEMO, **CLIPS, **VFMS, **SAMS}
     specs = dict(SPECS)
     path = own_file()
@@ -214,7 +221,7 @@ def catalogue() -> Catalogue:
             spec = preset.spec(cards)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
-        if spec.name in specs:
+        if spec.name in specs or spec.name in cards:
             raise ValueError(f"{where}: name: it is there twice")
         specs[spec.name] = spec
     own = (set(cards) | set(specs)) - set(CARDS) - set(SPECS)
@@ -238,8 +245,9 @@ def add_own(**facts: str) -> ModelCard:
     """
     known = catalogue()
     card = _parse(OwnModel, dict(facts), f"model {facts.get('name', '')}").card
-    if card.name in known.cards:
-        raise ValueError(f"name: there is a model {card.name!r} already")
+    if card.name in known.cards or card.name in known.specs:
+        kind = "model" if card.name in known.cards else "preset"
+        raise ValueError(f"name: there is a {kind} {card.name!r} already")
     if card.path is not None and not card.path.is_file():
         raise ValueError(f"file: there is no file {card.path}")
     path = own_file()
@@ -288,7 +296,10 @@ def _read(path: Path) -> tomlkit.TOMLDocument:
     except FileNotFoundError:
         return tomlkit.document()
     except (TOMLKitError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: it is no TOML ({error})") from None
+        raise OwnFileError(f"{path}: it is no TOML ({error})") from None
+    except OSError as error:
+        reason = error.strerror or error
+        raise OwnFileError(f"{path}: it cannot be read ({reason})") from None
 
 
 def _write(path: Path, content: tomlkit.TOMLDocument) -> None:
@@ -326,12 +337,13 @@ def _parse(kind: Any, entry: dict[str, Any], where: str) -> Any:
         raise ValueError(f"{where}: {field}: {words}") from None
 
 
-def _check_name(name: str, taken: dict[str, Any]) -> None:
+def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise ValueError(
             f"name: {name!r} is no name; use small letters, digits, '.', '_' and '-'"
         )
-    if name in taken:
+    # Models and presets are named in the same places.
+    if name in CARDS or name in SPECS:
         raise ValueError(f"name: {name!r} is one of the program's; choose another")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..method_settings import takes
 from .cards import CLIPS, DEMO, SAMS, VFMS, ModelCard
+from .errors import OwnFileError
 from .parts import PartName, Precision
 
 if TYPE_CHECKING:
@@ -230,6 +231,9 @@ def find_spec(spec: str | ModelSpec) -> ModelSpec:
     ------
     ValueError
         If there is no such name, or the CLIP is not a plain ViT.
+    OwnFileError
+        If the name is none of the program's and of open_clip's, and the user's file
+        cannot be read.
     """
     if isinstance(spec, ModelSpec):
         return spec
@@ -237,7 +241,11 @@ def find_spec(spec: str | ModelSpec) -> ModelSpec:
         return SPECS[spec]
     from .own import catalogue
 
-    specs = catalogue().specs
+    specs, problem = SPECS, None
+    try:
+        specs = catalogue().specs
+    except OwnFileError as error:
+        problem = error  # is nothing to open_clip's names
     if spec in specs:
         return specs[spec]
     # open_clip brings torch, which takes seconds to import.
@@ -245,6 +253,8 @@ def find_spec(spec: str | ModelSpec) -> ModelSpec:
 
     clip = find_clip(spec)
     if clip is None:
+        if problem is not None:
+            raise problem
         raise ValueError(
             f"spec: no model {spec!r}; choose one of {', '.join(specs)}, or the name "
             "of an open_clip ViT such as ViT-B-32"

@@ -174,6 +174,12 @@ class WeightStore:
         found = self.find(card)
         if found is not None:
             return found
+        if card.path is not None:
+            raise StoreError(
+                str(card.path),
+                f"the file of {card.title} is not there",
+                "put it there, or change its path in models.toml",
+            )
         if not card.can_be_downloaded:
             raise StoreError(
                 card.filename,
