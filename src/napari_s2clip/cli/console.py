@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from types import TracebackType
@@ -18,6 +19,7 @@ __all__ = [
     "TransferBar",
     "UsageError",
     "complain",
+    "print_json",
     "say",
     "sentence",
 ]
@@ -42,6 +44,11 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print an error as one line on standard error."""
     sys.stderr.write(f"{PROGRAM}: error: {text}\n")
+
+
+def print_json(content: Any) -> None:
+    """Print plain ASCII, so that no terminal and no file name can spoil it."""
+    sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
 def sentence(error: BaseException) -> str:

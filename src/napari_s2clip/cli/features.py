@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
-from .console import say
+from .console import print_json, say
 
 __all__ = ["MORE", "add_arguments", "run"]
 
@@ -60,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
             f"limit: {format_size(store.limit)}",
         ]
     if options.json:
-        # Plain ASCII, so that no terminal and no file name can spoil it.
-        sys.stdout.write(json.dumps(about, indent=2) + "\n")
+        print_json(about)
     else:
         for line in lines:
             say(line)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from .console import UsageError, say
+from .console import UsageError, print_json, say
 
 __all__ = ["MORE", "add_arguments", "run"]
 
@@ -130,7 +130,7 @@ def _add(options: argparse.Namespace) -> int:
     from ..models.errors import OwnFileError
     from ..models.own import OwnModel, add_own, own_file
     from ..store import WeightStore
-    from .models_show import model_facts, print_json
+    from .models_show import model_facts
 
     if options.file and options.filename:
         raise UsageError("--filename: --file names the file; leave out one of them")

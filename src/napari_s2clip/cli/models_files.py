@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .console import TransferBar, UsageError, complain, say, sentence
-from .models_show import find_name, print_json, read_catalogue
+from .console import TransferBar, complain, print_json, say, sentence
+from .models_names import find_card, find_cards, read_catalogue
 
 if TYPE_CHECKING:
     from ..models.cards import ModelCard
@@ -15,20 +15,6 @@ if TYPE_CHECKING:
     from ..store import TransferCallback, WeightStore
 
 __all__ = ["download", "remove", "verify"]
-
-
-def _cards(
-    names: Sequence[str], known: Catalogue, problem: ValueError | None
-) -> list[ModelCard]:
-    """The models that are named, those of presets too, each once."""
-    from ..models.cards import ModelCard
-
-    cards: dict[str, ModelCard] = {}
-    for name in names:
-        found = find_name(name, known, problem)
-        parts = (found,) if isinstance(found, ModelCard) else found.parts
-        cards |= {card.name: card for card in parts}
-    return list(cards.values())
 
 
 def _by_file(
@@ -49,7 +35,7 @@ def download(names: Sequence[str], *, as_json: bool, quiet: bool) -> int:
     store = WeightStore()
     items: list[dict[str, Any]] = []
     with TransferBar(enabled=not quiet) as bar:
-        for title, group in _by_file(_cards(names, *read_catalogue()), store):
+        for title, group in _by_file(find_cards(names, *read_catalogue()), store):
             facts: dict[str, Any] = {"ok": True, "downloaded": False, "path": None}
             try:
                 here = store.find(group[0])
@@ -77,7 +63,7 @@ def verify(names: Sequence[str], *, repair: bool, as_json: bool, quiet: bool) ->
     store = WeightStore()
     known, problem = read_catalogue()
     if names:
-        cards = _cards(names, known, problem)
+        cards = find_cards(names, known, problem)
     else:
         cards = [c for c in known.cards.values() if store.find(c) is not None]
     items: list[dict[str, Any]] = []
@@ -155,18 +141,11 @@ def _place(card: ModelCard, store: WeightStore) -> str:
 
 def remove(names: Sequence[str], *, as_json: bool) -> int:
     """Delete downloaded files; the user's own models also leave their file."""
-    from ..models.cards import ModelCard
     from ..store import WeightStore
 
     store = WeightStore()
     known, problem = read_catalogue()
-    cards = []
-    for name in dict.fromkeys(names):
-        card = find_name(name, known, problem)
-        if not isinstance(card, ModelCard):
-            parts = ", ".join(part.name for part in card.parts)
-            raise UsageError(f"{name} is a preset; name one of its models: {parts}")
-        cards.append(card)
+    cards = [find_card(name, known, problem) for name in dict.fromkeys(names)]
     items = []
     for card in cards:
         item: dict[str, Any] = {"name": card.name, "ok": True}

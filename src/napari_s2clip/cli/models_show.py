@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
-from .console import UsageError, complain, say
+from .console import complain, print_json, say
+from .models_names import find_card, find_name, read_catalogue
 
 if TYPE_CHECKING:
     from ..models.cards import ModelCard
@@ -17,68 +16,10 @@ if TYPE_CHECKING:
     from ..models.specs import ModelSpec
     from ..store import CardState, WeightStore
 
-__all__ = [
-    "find_name",
-    "model_facts",
-    "print_json",
-    "read_catalogue",
-    "show_info",
-    "show_list",
-    "show_path",
-]
+__all__ = ["model_facts", "show_info", "show_list", "show_path"]
 
 _WIDTH: Final = 79
 _INDENT: Final = 14
-
-
-def print_json(content: Any) -> None:
-    """Print plain ASCII, so that no terminal and no file name can spoil it."""
-    sys.stdout.write(json.dumps(content, indent=2) + "\n")
-
-
-def read_catalogue() -> tuple[Catalogue, ValueError | None]:
-    """All that can be named; without the user's own if their file is wrong, and why."""
-    from ..models.cards import CARDS
-    from ..models.errors import OwnFileError
-    from ..models.own import Catalogue, catalogue
-    from ..models.specs import SPECS
-
-    try:
-        return catalogue(), None
-    except OwnFileError as error:
-        return Catalogue(dict(CARDS), dict(SPECS), frozenset()), error
-
-
-def find_name(
-    name: str, known: Catalogue, problem: ValueError | None
-) -> ModelCard | ModelSpec:
-    """A model or a preset; a CLIP of open_clip stands for its preset, as elsewhere.
-
-    Raises
-    ------
-    UsageError
-        If there is no such name.
-    ValueError
-        If the user's file, which is wrong, may hold it.
-    """
-    if name in known.cards:
-        return known.cards[name]
-    if name in known.specs:
-        return known.specs[name]
-    if problem is not None:
-        raise problem
-    from ..models.plain_vit import find_clip
-    from ..models.specs import find_spec
-
-    try:
-        # Its plain ViTs have capitals; a slip of the pen need not wait for torch.
-        if name != name.lower() and find_clip(name) is not None:
-            return find_spec(name)
-    except ValueError as error:
-        raise UsageError(str(error).removeprefix("spec: ")) from error
-    raise UsageError(
-        f"there is no model or preset {name!r}; `napari-s2clip models list` shows all"
-    )
 
 
 def show_list(*, as_json: bool) -> int:
@@ -264,7 +205,6 @@ def _preset_facts(spec: ModelSpec, store: WeightStore, *, own: bool) -> dict[str
 
 def show_path(name: str | None, *, as_json: bool) -> int:
     """Show the places, or only where a model's file is or belongs."""
-    from ..models.cards import ModelCard
     from ..models.own import own_file
     from ..store import WeightStore
     from ..store.places import hub_folder
@@ -282,10 +222,7 @@ def show_path(name: str | None, *, as_json: bool) -> int:
             for place, folder in places.items():
                 say(f"{place + ':':<15}{folder}")
         return 0
-    card = find_name(name, *read_catalogue())
-    if not isinstance(card, ModelCard):
-        names = ", ".join(part.name for part in card.parts)
-        raise UsageError(f"{name} is a preset; name one of its models: {names}")
+    card = find_card(name, *read_catalogue())
     found = store.find(card)
     path = found or card.path or store.home(card)
     if as_json:

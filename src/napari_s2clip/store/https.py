@@ -103,7 +103,7 @@ def fetch(
                 )
                 on_event("wait", seconds=wait, reason=broken.reason)
                 sleep(wait)
-            except StoreError:
+            except StoreError:  # an OSError too, but not one of the disk
                 raise
             except requests.RequestException as error:
                 raise DownloadFailed(target.name, str(error), _MIRROR, url) from None
