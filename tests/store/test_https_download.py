@@ -174,8 +174,9 @@ def test_what_will_not_change_is_asked_once(files, card, store, status):
         store.download(card, pause=0)
     assert len(files.log) == 1
     message = str(caught.value)
-    assert message.startswith(f"sam.pth from {card.url}: the server answered {status}")
-    assert "by hand" in message
+    start = f"sam.pth from {card.url}: the server answered {status}"
+    assert message.startswith(start)
+    assert message.endswith("by hand (`napari-s2clip models path`)")
 
 
 def test_what_may_pass_is_asked_again(files, card, store):
