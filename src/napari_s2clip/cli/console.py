@@ -128,7 +128,9 @@ class TransferBar:
                 total=100,
                 leave=False,
                 dynamic_ncols=True,
-                bar_format="{desc} |{bar}| {percentage:3.0f}%",
+                delay=1,  # nothing is drawn before there is something to say
+                # Where the words are long, the bar has what is left.
+                bar_format="{percentage:3.0f}% {desc} |{bar}|",
             )
 
     def __enter__(self) -> Self:
