@@ -30,8 +30,8 @@ from .methods import METHODS
 from .models.bring import download_parts
 from .models.device import choose_device
 from .models.diffusion import DiffusionModel, check_diffusion, load_diffusion
+from .models.find import find_card, find_spec
 from .models.load import ALL_PARTS, Models, load_models
-from .models.specs import ModelSpec, Precision, find_spec
 from .progress import CancelToken, Clock, ProgressCallback, Reporter
 from .refine.click import refine_prompt
 from .refine.probabilities import (
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .features.entropy import EntropyMode
     from .features.store import FeatureStore
     from .models.parts import PartName
+    from .models.specs import ModelSpec, Precision
     from .settings import Settings
     from .store import WeightStore
 
@@ -163,9 +164,9 @@ class S2CLIP:
         check_diffusion(diffusion)
         found = find_spec(spec)
         if vfm is not None:
-            found = found.with_vfm(vfm)
+            found = found.with_vfm(find_card("vfm", vfm))
         if sam is not None:
-            found = found.with_sam(sam)
+            found = found.with_sam(find_card("sam", sam))
         chosen = choose_device(device)
         report = Reporter(progress, cancel)
         parts = tuple(parts)

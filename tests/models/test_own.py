@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from napari_s2clip.models.cards import CARDS
 from napari_s2clip.models.errors import OwnFileError
+from napari_s2clip.models.find import find_card, find_spec
 from napari_s2clip.models.own import add_own, catalogue, own_file, remove_own
-from napari_s2clip.models.specs import SPECS, find_spec
+from napari_s2clip.models.specs import SPECS
 
 SAM = {"name": "cells", "role": "sam", "architecture": "vit_b"}
 
@@ -44,14 +46,14 @@ def test_a_model_that_is_added_can_be_chosen(weights):
     card = add_own(**SAM, file=weights, about="Cells in light microscopy.")
     assert card.path == Path(weights)
     assert (card.title, card.is_sam, card.can_be_downloaded) == ("cells", True, False)
-    spec = find_spec("vit-b-16").with_sam("cells")
+    spec = find_spec("vit-b-16").with_sam(find_card("sam", "cells"))
     assert spec.sam == card
     assert catalogue().own == {"cells"}
     with pytest.raises(ValueError, match=r"no SAM 'cell'; .* sam-h, cells"):
-        spec.with_sam("cell")
+        find_card("sam", "cell")
     # Only where it fits.
     with pytest.raises(ValueError, match="no fusion model 'cells'"):
-        spec.with_vfm("cells")
+        find_card("vfm", "cells")
 
 
 def test_presets(weights):
@@ -210,9 +212,9 @@ def test_a_file_that_cannot_be_read():
 
 def test_a_wrong_file_is_in_nobodys_way_but_its_own():
     write("[[model")
-    spec = find_spec("vit-b-16").with_vfm("dino-s-8").with_sam("sam-l")
-    assert spec.sam == CARDS["sam-l"]
+    assert find_card("sam", "sam-l") == CARDS["sam-l"]
+    assert find_card("vfm", "dino-s-8") == CARDS["dino-s-8"]
     assert find_spec("ViT-B-32").name == "ViT-B-32"
-    for choose in (find_spec, spec.with_sam, spec.with_vfm):
+    for choose in (find_spec, partial(find_card, "sam"), partial(find_card, "vfm")):
         with pytest.raises(OwnFileError, match="it is no TOML"):
             choose("mine")

@@ -15,8 +15,9 @@ from torch import nn
 from napari_s2clip import S2CLIP
 from napari_s2clip.models.clip import ClipModel, normalise_pixels
 from napari_s2clip.models.errors import WeightsNotFound
+from napari_s2clip.models.find import find_spec
 from napari_s2clip.models.plain_vit import check_tower, find_clip, why_unfit
-from napari_s2clip.models.specs import SPECS, find_spec
+from napari_s2clip.models.specs import SPECS
 
 CPU = torch.device("cpu")
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 import timm
 
-from napari_s2clip.models.specs import SAMS, SPECS, VFMS, find_spec
+from napari_s2clip.models.find import find_spec
+from napari_s2clip.models.specs import SAMS, SPECS, VFMS
 
 
 @pytest.mark.parametrize("name", VFMS)

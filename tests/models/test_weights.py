@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from napari_s2clip.models.errors import WeightsNotFound
-from napari_s2clip.models.specs import SPECS, ModelSpec, find_spec
+from napari_s2clip.models.find import find_spec
+from napari_s2clip.models.specs import SPECS, ModelSpec
 from napari_s2clip.models.weights import locate, locate_all
 from napari_s2clip.settings import Settings
 from napari_s2clip.store import cache_folder

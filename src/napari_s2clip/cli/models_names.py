@@ -42,8 +42,8 @@ def find_name(
         return known.cards[name]
     if name in known.specs:
         return known.specs[name]
+    from ..models.find import find_spec
     from ..models.plain_vit import find_clip
-    from ..models.specs import find_spec
 
     try:
         # Its plain ViTs have capitals; a slip of the pen need not wait for torch.

@@ -84,19 +84,19 @@ def read_weights(pairs: Sequence[str]) -> dict[str, Path] | None:
 def check_model(name: str, vfm: str | None, sam: str | None) -> None:
     """Refuse names that stand for no models, the user's own included."""
     from ..models.errors import OwnFileError
-    from ..models.specs import find_spec
+    from ..models.find import find_card, find_spec
 
     try:
-        spec = find_spec(name)
+        find_spec(name)
     except OwnFileError:
         raise  # the command line may be right
     except ValueError as error:
         raise UsageError(f"--model: {str(error).removeprefix('spec: ')}") from error
     try:
         if vfm is not None:
-            spec.with_vfm(vfm)
+            find_card("vfm", vfm)
         if sam is not None:
-            spec.with_sam(sam)
+            find_card("sam", sam)
     except OwnFileError:
         raise
     except ValueError as error:

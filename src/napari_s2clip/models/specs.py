@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from ..method_settings import takes
 from .cards import CLIPS, DEMO, SAMS, VFMS, ModelCard
-from .errors import OwnFileError
 from .parts import PartName, Precision
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ __all__ = [
     "ModelSpec",
     "PartName",
     "Precision",
-    "find_spec",
 ]
 
 
@@ -67,20 +65,20 @@ class ModelSpec:
         }
         return settings.model_copy(update=missing)
 
-    def with_vfm(self, name: str) -> ModelSpec:
+    def with_vfm(self, name: str | ModelCard) -> ModelSpec:
         """The same with another fusion model.
 
         Parameters
         ----------
-        name : str
-            A key of `VFMS`, or a model of the user's own.
+        name : str or ModelCard
+            A key of `VFMS`, or a card; `napari_s2clip.models.find` finds the user's.
 
         Raises
         ------
         ValueError
             If there is no such name.
         """
-        vfm = _card("vfm", name, VFMS, "fusion model")
+        vfm = _known(name, VFMS, "vfm", "fusion model")
         if vfm == self.vfm:
             return self
         return replace(
@@ -91,20 +89,20 @@ class ModelSpec:
             proxy_gamma=type(self).proxy_gamma,
         )
 
-    def with_sam(self, name: str) -> ModelSpec:
+    def with_sam(self, name: str | ModelCard) -> ModelSpec:
         """The same with another SAM to refine.
 
         Parameters
         ----------
-        name : str
-            A key of `SAMS`, or a model of the user's own.
+        name : str or ModelCard
+            A key of `SAMS`, or a card; `napari_s2clip.models.find` finds the user's.
 
         Raises
         ------
         ValueError
             If there is no such name.
         """
-        sam = _card("sam", name, SAMS, "SAM")
+        sam = _known(name, SAMS, "sam", "SAM")
         if sam == self.sam:
             return self
         description = f"{self.clip.title}, {self.vfm.title}, {sam.title}."
@@ -201,69 +199,13 @@ PRESETS: Final = ("demo", "fast", "balanced", "best")
 """Names of the specifications that are chosen for a purpose."""
 
 
-def _card(
-    role: PartName, name: str, known: dict[str, ModelCard], what: str
+def _known(
+    name: str | ModelCard, cards: dict[str, ModelCard], role: PartName, what: str
 ) -> ModelCard:
-    """A card by name, the user's own included."""
-    if name in known:
-        return known[name]
-    from .own import catalogue
-
-    own = catalogue()
-    cards = own.of_role(role)
-    if name in own.own and name in cards:
-        return cards[name]
-    names = ", ".join([*known, *(n for n in cards if n in own.own)])
-    raise ValueError(f"{role}: no {what} {name!r}; choose one of {names}")
-
-
-def find_spec(spec: str | ModelSpec) -> ModelSpec:
-    """A specification by name.
-
-    Parameters
-    ----------
-    spec : str or ModelSpec
-        A key of `SPECS`, a preset of the user's own, or open_clip's name of a plain ViT
-        such as ``"ViT-B-32"``, spelled as there; such a CLIP is joined by DINO ViT-B/8
-        and SAM ViT-B.
-
-    Raises
-    ------
-    ValueError
-        If there is no such name, or the CLIP is not a plain ViT.
-    OwnFileError
-        If the name is none of the program's and of open_clip's, and the user's file
-        cannot be read.
-    """
-    if isinstance(spec, ModelSpec):
-        return spec
-    if spec in SPECS:
-        return SPECS[spec]
-    from .own import catalogue
-
-    specs, problem = SPECS, None
-    try:
-        specs = catalogue().specs
-    except OwnFileError as error:
-        problem = error  # is nothing to open_clip's names
-    if spec in specs:
-        return specs[spec]
-    # open_clip brings torch, which takes seconds to import.
-    from .plain_vit import find_clip
-
-    clip = find_clip(spec)
-    if clip is None:
-        if problem is not None:
-            raise problem
+    card = name if isinstance(name, ModelCard) else cards.get(name)
+    if card is None or card.role != role:
         raise ValueError(
-            f"spec: no model {spec!r}; choose one of {', '.join(specs)}, or the name "
-            "of an open_clip ViT such as ViT-B-32"
+            f"{role}: no {what} {getattr(name, 'name', name)!r}; choose one of "
+            f"{', '.join(cards)}"
         )
-    return ModelSpec(
-        spec,
-        clip.title,
-        f"OpenCLIP {spec}, DINO ViT-B/8, SAM ViT-B.",
-        clip,
-        VFMS["dino-b-8"],
-        SAMS["sam-b"],
-    )
+    return card
