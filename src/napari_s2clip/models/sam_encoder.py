@@ -14,6 +14,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from .._triton import avoid_triton
 from .packed_linear import pack_linears
 from .precision import enter_float32, lower
 
@@ -21,6 +22,9 @@ __all__ = ["PositionedAttention", "fast_encoder", "positioned_attention"]
 
 _BYTES: Final = {"cpu": 1 << 23, "cuda": 1 << 28, "mps": 1 << 26}
 """Attention scores held at once, by kind of device; a CPU's cache holds these."""
+
+# The decorator below imports what torch compiles with, and that triton.
+avoid_triton()
 
 
 # Compiled, its loops would be written out: minutes for a graph that is no faster.
