@@ -110,6 +110,9 @@ class FakeModels:
 
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     methods: list[str] = field(default_factory=list)
+    loaded: list[tuple[Any, ...]] = field(default_factory=list)
+    in_memory: dict[str, int] = field(default_factory=dict)
+    device: str = "cpu"
     hold: bool = False
     go: threading.Event = field(default_factory=threading.Event)
     waiting: threading.Event = field(default_factory=threading.Event)
@@ -117,15 +120,27 @@ class FakeModels:
 
     def load(
         self,
-        spec: str = "demo",
+        spec: Any = None,
         *,
         device: str = "auto",
+        precision: str = "auto",
+        parts: Any = (),
+        weight_store: Any = None,
         progress: Any = None,
         cancel: Any = None,
     ) -> FakeModels:
-        self.calls.append(("load", spec, device))
+        self.calls.append(("load", spec.name, device))
+        self.loaded.append((precision, tuple(parts), weight_store))
         Reporter(progress, cancel)("load", 1, 1)
+        self.in_memory = dict.fromkeys(parts, 1_500_000)
         return self
+
+    def held(self) -> dict[str, int]:
+        return self.in_memory
+
+    def release(self) -> None:
+        self.calls.append(("release",))
+        self.in_memory = {}
 
     def encode(
         self, image: Any, *, settings: Any = None, progress: Any = None, cancel: Any

@@ -1,4 +1,7 @@
-"""Which settings act on which methods. A setting that is not named here acts on all."""
+"""Which settings act on which methods, and which models these need.
+
+A setting that is not named here acts on all methods.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,18 @@ from typing import TYPE_CHECKING, Final
 from .methods import METHODS, Method, find_method
 
 if TYPE_CHECKING:
+    from .models.parts import PartName
     from .models.specs import ModelSpec
     from .settings import Settings
 
-__all__ = ["SHARED", "for_method", "refuse_foreign", "takes"]
+__all__ = [
+    "SHARED",
+    "for_method",
+    "needed_parts",
+    "needs_vfm",
+    "refuse_foreign",
+    "takes",
+]
 
 
 def _has_levels(method: Method) -> bool:
@@ -68,6 +79,19 @@ def _takes(method: Method, name: str) -> bool:
 def takes(settings: Settings, name: str) -> bool:
     """Whether a setting acts on the method of the settings, with their attention."""
     return _takes(find_method(settings.method).adapted(settings), name)
+
+
+def needs_vfm(settings: Settings) -> bool:
+    """Whether the fusion model is asked at all."""
+    return bool(settings.proxy and find_method(settings.method).proxy)
+
+
+def needed_parts(settings: Settings) -> tuple[PartName, ...]:
+    """The models that a run with these settings uses."""
+    vfm: tuple[PartName, ...] = ("vfm",) if needs_vfm(settings) else ()
+    with_sam = settings.refine or find_method(settings.method).splice
+    sam: tuple[PartName, ...] = ("sam",) if with_sam else ()
+    return ("clip", *vfm, *sam)
 
 
 def for_method(settings: Settings, method: str) -> Settings:

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt
 from napari_s2clip._qt.class_panel import ClassPanel
 from napari_s2clip._qt.model_panel import ModelPanel
 from napari_s2clip._qt.run_panel import RunPanel
+from napari_s2clip._qt.worker import Download
 from napari_s2clip.methods import METHODS
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import Progress
@@ -69,13 +70,39 @@ def test_names_are_offered_to_an_empty_list_only(classes: ClassPanel) -> None:
     assert classes.names.toPlainText() == "owl"
 
 
-def test_models_are_those_of_the_core(models: ModelPanel) -> None:
-    titles = [models.model_box.itemText(i) for i in range(models.model_box.count())]
-    assert titles == [spec.title for spec in SPECS.values()]
-    assert models.model == "demo"
+def test_models_are_the_presets_and_what_they_leave_out(models: ModelPanel) -> None:
+    box = models.model_box
+    names = [box.itemData(i) for i in range(box.count())]
+    assert names == ["demo", "fast", "balanced", "best", "vit-l-14", "vit-h-14"]
+    assert models.spec == SPECS["demo"]
     models.model_box.setCurrentIndex(1)
-    assert models.model == "vit-b-16"
-    assert models.model_box.toolTip() == SPECS["vit-b-16"].description
+    assert models.spec == SPECS["fast"]
+    assert models.model_box.toolTip() == SPECS["fast"].description
+
+
+def test_presets_of_the_user_are_offered_and_a_wrong_file_says_so(
+    models: ModelPanel, fresh_user: Path
+) -> None:
+    assert models.problem.isHidden()
+    path = fresh_user / "config" / "models.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        '[[preset]]\nname = "mine"\nclip = "clip-b-16"\nvfm = "dino-s-8"\n'
+        'sam = "sam-l"\n'
+    )
+    models.model_box.opening.emit()
+    models.choose("mine")
+    assert models.spec.sam.name == "sam-l"
+    path.write_text("[[preset")
+    models.reload()
+    assert "it is no TOML" in models.problem.text()
+    assert not models.problem.isHidden()
+    # Everything built in goes on working.
+    assert models.spec == SPECS["demo"]
+    assert models.model_box.count() == 6
+    path.unlink()
+    models.reload()
+    assert models.problem.isHidden()
 
 
 def test_methods_are_those_of_the_core(models: ModelPanel) -> None:
@@ -100,21 +127,23 @@ def test_each_method_says_what_it_does_and_whose_it_is(models: ModelPanel) -> No
 
 
 def test_model_panel_says_whether_the_weights_are_here(
-    qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    qtbot: Any, published: Any, have: Any
 ) -> None:
-    monkeypatch.setenv("NAPARI_S2CLIP_CACHE", str(tmp_path))
     panel = ModelPanel()
     qtbot.addWidget(panel)
-    assert panel.state_label.text() == "Weights are built in."
-    panel.model_box.setCurrentIndex(1)
-    spec = SPECS["vit-b-16"]
-    names = "CLIP ViT-B/16 (OpenAI), DINO ViT-B/8, SAM ViT-B"
-    assert panel.state_label.text().startswith(f"Weights missing: {names}.")
-    for part in spec.parts:
-        (tmp_path / part.folder).mkdir(parents=True)
-        (tmp_path / part.folder / part.filename).touch()
+    assert panel.state.label.text() == "Built in"
+    panel.choose("fast")
+    # 30 000 times 9 + 9 + 5 letters
+    assert panel.state.label.text() == "690 kB to download"
+    have("clip")
     panel.refresh()
-    assert panel.state_label.text() == "Weights are on this computer."
+    assert panel.state.label.text() == "420 kB to download"
+    # MaskCLIP asks no fusion model.
+    panel.method_box.setCurrentIndex(panel.method_box.findData("maskclip"))
+    assert panel.state.label.text() == "150 kB to download"
+    have()
+    panel.refresh()
+    assert panel.state.label.text() == "On this computer"
 
 
 def test_devices_are_looked_for_when_the_list_opens(
@@ -126,19 +155,19 @@ def test_devices_are_looked_for_when_the_list_opens(
     monkeypatch.setattr(
         "napari_s2clip.models.device.describe_device", lambda name: f"the {name} one"
     )
-    assert (models.device, models.device_box.count()) == ("auto", 1)
+    assert (models.device, models.where.device_box.count()) == ("auto", 1)
     models.show()
-    models.device_box.showPopup()
+    models.where.device_box.showPopup()
     assert models.device == "auto"
-    qtbot.waitUntil(lambda: models.device_box.count() == 3, timeout=20_000)
-    titles = [models.device_box.itemText(i) for i in range(3)]
+    qtbot.waitUntil(lambda: models.where.device_box.count() == 3, timeout=20_000)
+    titles = [models.where.device_box.itemText(i) for i in range(3)]
     assert titles == ["auto (the auto one)", "cuda (the cuda one)", "cpu (the cpu one)"]
-    models.device_box.setCurrentIndex(2)
+    models.where.device_box.setCurrentIndex(2)
     assert models.device == "cpu"
-    models.device_box.hidePopup()
-    models.device_box.showPopup()
-    assert models.device_box.count() == 3
-    models.device_box.hidePopup()
+    models.where.device_box.hidePopup()
+    models.where.device_box.showPopup()
+    assert models.where.device_box.count() == 3
+    models.where.device_box.hidePopup()
 
 
 def test_button_asks_to_run_then_to_cancel(run: RunPanel, qtbot: Any) -> None:
@@ -166,3 +195,21 @@ def test_progress_goes_through_the_stages(run: RunPanel) -> None:
     assert run.bar.value() == 125
     run.show_progress(Progress("refine", 0, 0))
     assert run.bar.value() == 400
+
+
+def test_a_download_has_the_bar_for_itself(run: RunPanel) -> None:
+    run.show_running("")
+    run.show_download(Download(3, 4, "CLIP: 3 of 4"))
+    assert (run.bar.value(), run.status.text()) == (375, "CLIP: 3 of 4")
+    assert run.bar.text() == "Downloading 75%"
+    run.show_download(Download(1, 4, "SAM"))
+    assert run.bar.value() == 125
+    run.show_progress(Progress("load", 1, 2))
+    assert run.bar.value() == 50
+
+
+def test_a_device_that_is_set_is_offered(models: ModelPanel) -> None:
+    models.where.choose("cuda", "bf16")
+    assert (models.device, models.precision) == ("cuda", "bf16")
+    models.where.show_devices([("auto", "auto (CPU)"), ("cpu", "cpu (CPU)")])
+    assert models.device == "cuda"

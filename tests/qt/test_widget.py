@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.utils import progress
-from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QScrollArea
 
@@ -18,29 +16,6 @@ from napari_s2clip.layers import KEY
 from napari_s2clip.models.errors import WeightsNotFound
 
 NEW = ["photo coarse", "photo regions", "photo refined"]
-
-
-@pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Notifications: what the user was told."""
-    told: list[str] = []
-
-    def hear(notification: Notification) -> None:
-        told.append(notification.message)
-
-    notification_manager.notification_ready.connect(hear)
-    yield told
-    notification_manager.notification_ready.disconnect(hear)
-
-
-@pytest.fixture
-def finish(qtbot: Any) -> Callable[[Any], None]:
-    """Wait until a run is over."""
-
-    def wait(widget: Any) -> None:
-        qtbot.waitUntil(lambda: not widget.run.running, timeout=60_000)
-
-    return wait
 
 
 def names(viewer: Any) -> list[str]:
@@ -81,7 +56,7 @@ def test_another_method_encodes_again(
 
 
 def test_second_run_reuses_models_and_features(
-    viewer: Any, widget: Any, models: Any, finish: Any
+    viewer: Any, widget: Any, models: Any, finish: Any, have: Any
 ) -> None:
     widget.start()
     finish(widget)
@@ -95,11 +70,15 @@ def test_second_run_reuses_models_and_features(
     widget.start()
     finish(widget)
     assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 2, 3]
-    widget.models.model_box.setCurrentIndex(1)
+    have()
+    widget.models.reload()
+    widget.models.choose("fast")
     widget.start()
     finish(widget)
-    assert models.calls[-3:-1] == [
-        ("load", "vit-b-16", "auto"),
+    # The old models make room for the new ones.
+    assert models.calls[-4:-1] == [
+        ("release",),
+        ("load", "fast", "auto"),
         ("encode", (8, 12, 3)),
     ]
 

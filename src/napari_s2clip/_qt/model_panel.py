@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any
-
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
+from ..method_settings import needed_parts
 from ..methods import METHODS
-from ..models.specs import SPECS
-from ..models.weights import missing_parts
+from ..models.cards import ModelCard
+from ..models.own import catalogue
+from ..models.parts import Precision
+from ..models.specs import PRESETS, SPECS, ModelSpec
+from ..settings import Settings
+from ..store import WeightStore
+from .device_row import DeviceRow, LazyCombo
+from .state_line import StateLine, missing_cards
+from .texts import breakable
 
 __all__ = ["ModelPanel"]
 
-_log = logging.getLogger(__name__)
-
-_LOOKING = "Looking for devices…"
-
-
-class _LazyCombo(QComboBox):
-    """A combo box that says when its list is about to be opened."""
-
-    opening = Signal()
-
-    def showPopup(self) -> None:
-        self.opening.emit()
-        super().showPopup()
-
 
 class ModelPanel(QWidget):
-    """Choose the models, the method and the device.
+    """Choose the models, the method and the device; see whether the models are here.
 
-    The devices are looked for in a thread when their list is first opened: importing
-    torch takes seconds, and the dock must open at once.
+    Parameters
+    ----------
+    store : WeightStore, optional
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    spec_changed = Signal()
+
+    def __init__(
+        self, store: WeightStore | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.model_box = QComboBox()
-        for name, spec in SPECS.items():
-            self.model_box.addItem(spec.title, name)
-            self.model_box.setItemData(
-                self.model_box.count() - 1,
-                spec.description,
-                Qt.ItemDataRole.ToolTipRole,
-            )
-        self.model_box.currentIndexChanged.connect(self.refresh)
+        self._store = store or WeightStore()
+        self._specs: dict[str, ModelSpec] = {}
+        self.model_box = LazyCombo()
+        self.model_box.opening.connect(self.reload)
+        self.state = StateLine()
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
         self.method_box = QComboBox()
         for name, method in METHODS.items():
             self.method_box.addItem(method.title, name)
@@ -55,32 +49,27 @@ class ModelPanel(QWidget):
                 method.about,
                 Qt.ItemDataRole.ToolTipRole,
             )
-        self.method_box.currentIndexChanged.connect(self._show_method)
-        self.device_box = _LazyCombo()
-        self.device_box.addItem("auto", "auto")
-        self.device_box.setToolTip("auto takes a GPU if there is one, else the CPU.")
-        self.device_box.opening.connect(self._look_for_devices)
-        self.state_label = QLabel()
-        self.state_label.setWordWrap(True)
-        self._looking = False
-        self._found = False
-        for box in (self.model_box, self.method_box, self.device_box):
+        self.where = DeviceRow()
+        for box in (self.model_box, self.method_box):
             box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.refresh()
-        self._show_method()
+        self.reload()
+        self._on_method()
+        self.model_box.currentIndexChanged.connect(self._on_model)
+        self.method_box.currentIndexChanged.connect(self._on_method)
 
         layout = QFormLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         layout.addRow("&Model", self.model_box)
-        layout.addRow("", self.state_label)
+        layout.addRow(self.state)
+        layout.addRow(self.problem)
         layout.addRow("M&ethod", self.method_box)
-        layout.addRow("&Device", self.device_box)
+        layout.addRow("&Device", self.where)
 
     @property
-    def model(self) -> str:
-        """Name of the chosen specification."""
-        return str(self.model_box.currentData())
+    def spec(self) -> ModelSpec:
+        """The chosen models."""
+        return self._specs[str(self.model_box.currentData())]
 
     @property
     def method(self) -> str:
@@ -88,68 +77,84 @@ class ModelPanel(QWidget):
         return str(self.method_box.currentData())
 
     @property
+    def settings(self) -> Settings:
+        """What a run is to do."""
+        return Settings.model_validate({"method": self.method})
+
+    @property
     def device(self) -> str:
         """Name of the chosen device, or ``"auto"``."""
-        return str(self.device_box.currentData() or "auto")
+        return self.where.device
+
+    @property
+    def precision(self) -> Precision:
+        """The chosen number format."""
+        return self.where.precision
+
+    @property
+    def store(self) -> WeightStore:
+        """Where the weight files are."""
+        return self._store
+
+    @store.setter
+    def store(self, store: WeightStore) -> None:
+        self._store = store
+        self.refresh()
+
+    def missing(self) -> list[ModelCard]:
+        """The models that a run needs and that are not on this computer."""
+        return missing_cards(self.spec, needed_parts(self.settings), self._store)
+
+    def choose(self, name: str) -> None:
+        """Choose a preset by name."""
+        self.model_box.setCurrentIndex(self.model_box.findData(name))
+
+    def reload(self) -> None:
+        """Read the list of presets again; the choice stays while it is there."""
+        chosen = self.model_box.currentData()
+        self._specs, problem = _offered()
+        self.model_box.blockSignals(True)
+        self.model_box.clear()
+        for name, spec in self._specs.items():
+            self.model_box.addItem(spec.title, name)
+            self.model_box.setItemData(
+                self.model_box.count() - 1,
+                spec.description,
+                Qt.ItemDataRole.ToolTipRole,
+            )
+        self.model_box.setCurrentIndex(max(0, self.model_box.findData(chosen)))
+        self.model_box.blockSignals(False)
+        self.problem.setText(breakable(problem))
+        self.problem.setVisible(bool(problem))
+        self._on_model()
 
     def refresh(self) -> None:
-        """Say what the chosen models are, and whether their weights are here."""
-        spec = SPECS[self.model]
-        self.model_box.setToolTip(spec.description)
-        missing = missing_parts(spec)
-        names = ", ".join(part.title for part in missing)
-        if missing:
-            state = f"Weights missing: {names}. Run tells where to get them."
-        elif spec.built_in:
-            state = "Weights are built in."
-        else:
-            state = "Weights are on this computer."
-        self.state_label.setText(state)
+        """Say whether the files of the chosen models are here."""
+        self.state.show_state(self.spec, self.missing())
 
-    def _show_method(self) -> None:
+    def _on_model(self) -> None:
+        self.model_box.setToolTip(self.spec.description)
+        self.refresh()
+        self.spec_changed.emit()
+
+    def _on_method(self) -> None:
         """Say what the chosen method does."""
         self.method_box.setToolTip(
             f"How image tokens become features: {METHODS[self.method].about}"
         )
-
-    def _look_for_devices(self) -> None:
-        if self._looking or self._found:
-            return
-        from napari.qt.threading import create_worker
-
-        self._looking = True
-        self.device_box.addItem(_LOOKING)
-        model: Any = self.device_box.model()
-        model.item(1).setEnabled(False)
-        create_worker(
-            _describe_devices,
-            _connect={"returned": self.show_devices},
-        )
-
-    def show_devices(self, devices: list[tuple[str, str]]) -> None:
-        """Fill the list with (name, title) pairs; the choice stays."""
-        chosen = self.device
-        view: Any = self.device_box.view()
-        open_list = view.isVisible()
-        if open_list:
-            self.device_box.hidePopup()
-        self.device_box.clear()
-        for name, title in devices:
-            self.device_box.addItem(title, name)
-        self.device_box.setCurrentIndex(max(0, self.device_box.findData(chosen)))
-        self._looking, self._found = False, len(devices) > 1
-        if open_list:
-            self.device_box.showPopup()
+        self.refresh()
 
 
-def _describe_devices() -> list[tuple[str, str]]:
-    """Device names with titles; runs in a thread, so it raises nothing."""
-    from ..models.device import available_devices, describe_device
-
+def _offered() -> tuple[dict[str, ModelSpec], str]:
+    """The presets by name, the user's own last, and what is wrong with their file."""
     try:
-        names = ("auto", *available_devices())
-        return [(name, f"{name} ({describe_device(name)})") for name in names]
-    except Exception:  # noqa: BLE001
-        # A broken torch, for example; the run says what is wrong.
-        _log.exception("the devices could not be listed")
-        return [("auto", "auto")]
+        known = catalogue()
+        own, problem = [known.specs[n] for n in known.specs if n in known.own], ""
+    except ValueError as error:
+        own, problem = [], str(error)
+    offered = {name: SPECS[name] for name in PRESETS}
+    for spec in SPECS.values():
+        # What is there under another name needs no second one.
+        if spec.parts not in [other.parts for other in offered.values()]:
+            offered[spec.name] = spec
+    return offered | {spec.name: spec for spec in own}, problem

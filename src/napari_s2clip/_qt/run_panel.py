@@ -6,6 +6,8 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..progress import STAGES, Progress, Stage
+from .texts import breakable
+from .worker import Download
 
 __all__ = ["RunPanel"]
 
@@ -33,6 +35,7 @@ class RunPanel(QWidget):
         self.status = QLabel()
         self.status.setWordWrap(True)
         self._running = False
+        self._downloading = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
@@ -48,6 +51,7 @@ class RunPanel(QWidget):
     def show_running(self, text: str) -> None:
         """A run has begun."""
         self._running = True
+        self._downloading = False
         self.button.setText("Cancel")
         self.button.setEnabled(True)
         self.bar.setValue(0)
@@ -62,6 +66,9 @@ class RunPanel(QWidget):
 
     def show_progress(self, progress: Progress) -> None:
         """A run has come further."""
+        if self._downloading:
+            self._downloading = False
+            self.bar.setValue(0)
         stage = STAGES.index(progress.stage) + 1
         # Reports may arrive out of order across threads; the bar never goes back.
         done = round(self.bar.maximum() * progress.overall)
@@ -70,14 +77,21 @@ class RunPanel(QWidget):
         if progress.message:
             self.status.setText(progress.message)
 
+    def show_download(self, download: Download) -> None:
+        """Files come before the first stage; the bar begins anew with each."""
+        self._downloading = True
+        share = download.done / download.total if download.total else 0.0
+        self.bar.setValue(round(self.bar.maximum() * min(1.0, share)))
+        self.bar.setFormat("Downloading %p%")
+        self.status.setText(download.message)
+
     def show_idle(self, text: str) -> None:
         """No run is under way."""
         self._running = False
         self.button.setText("Run")
         self.button.setEnabled(True)
         self.bar.setVisible(False)
-        # A path has no spaces: let it break at its slashes, or it widens the dock.
-        self.status.setText(text.replace("/", "/\u200b").replace("\\", "\\\u200b"))
+        self.status.setText(breakable(text))
         self.status.setToolTip(text)
         self.status.setVisible(True)
 

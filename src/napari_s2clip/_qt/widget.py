@@ -15,7 +15,9 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFormLayout, QScrollArea, QVBoxLayout, QWidget
 
 from ..layers import add_segmentation, class_names
-from ..methods import find_method
+from ..models.bring import describe_transfer
+from ..models.errors import WeightsNotFound
+from ..models.weights import locate
 from ..plane import take_plane
 from ..progress import CancelToken, Progress
 from ..results import Segmentation
@@ -23,8 +25,12 @@ from .activity import Activity
 from .class_panel import ClassPanel
 from .layer_combo import ImageCombo
 from .model_panel import ModelPanel
+from .models_dialog import ModelsDialog
+from .preferences import follow_preferences, read_preferences
 from .run_panel import RunPanel
-from .worker import Engine, Failure, Request, start_run
+from .texts import summary
+from .transfers import Transfers
+from .worker import Download, Engine, Failure, Request, start_run
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -54,7 +60,11 @@ class S2CLIPWidget(QWidget):
 
         self.image = ImageCombo(napari_viewer)
         self.classes = ClassPanel()
-        self.models = ModelPanel()
+        self._preferences = read_preferences()
+        self.models = ModelPanel(self._preferences.store())
+        self.models.where.choose(self._preferences.device, self._preferences.precision)
+        self.transfers = Transfers(self)
+        self.dialog: ModelsDialog | None = None
         self.run = RunPanel()
         self._activity = Activity()
         self._lay_out()
@@ -63,6 +73,12 @@ class S2CLIPWidget(QWidget):
         self.run.run_requested.connect(self.start)
         self.run.cancel_requested.connect(self.cancel)
         self._progressed.connect(self._on_progress)
+        self.models.spec_changed.connect(self._on_spec)
+        self.models.state.models_button.clicked.connect(self.open_models)
+        self.models.state.accepted.connect(self._download_and_start)
+        self.transfers.changed.connect(self._on_transfer)
+        self.transfers.ended.connect(self._on_files)
+        follow_preferences(self._on_preferences)
         self._on_image()
 
     def _lay_out(self) -> None:
@@ -90,8 +106,14 @@ class S2CLIPWidget(QWidget):
         if isalive(self.image):
             self.image.refresh()
 
-    def start(self) -> None:
-        """Start a run on what is shown of the chosen image."""
+    def start(self, *, download: bool = False) -> None:
+        """Start a run on what is shown of the chosen image.
+
+        Parameters
+        ----------
+        download : bool
+            Whether files that are missing are downloaded first, or asked for.
+        """
         if self.run.running:
             return
         layer = self.image.layer()
@@ -104,23 +126,64 @@ class S2CLIPWidget(QWidget):
         except ValueError as error:
             show_error(str(error))
             return
+        if not download and not self._all_here():
+            return
         self._cancel = CancelToken()
         self._run_on = (layer, plane)
         self.run.show_running("; ".join(plane.notes))
+        self.models.refresh()
+        if self.dialog is not None:
+            self.dialog.show_running()
         self._activity.begin(f"S2CLIP: {layer.name}")
         start_run(
             self._engine,
             Request(
                 plane,
                 classes,
-                self.models.model,
+                self.models.spec,
+                self.models.settings,
                 self.models.device,
-                self.models.method,
+                self.models.precision,
+                self.models.store,
+                download,
             ),
             self._cancel,
             progress=self._progressed.emit,
             returned=self._on_returned,
         )
+
+    def _download_and_start(self) -> None:
+        self.start(download=True)
+
+    def _all_here(self) -> bool:
+        """Whether a run has its files; if not, asks or says what to do."""
+        missing, store = self.models.missing(), self.models.store
+        for card in missing:
+            if not card.can_be_downloaded:
+                try:
+                    locate(card, None, store)
+                except WeightsNotFound as error:
+                    self._show_idle(error.what)
+                return False
+        if missing:
+            self.models.state.ask(missing, offline=store.offline)
+            self._fit()
+            self._scroll.ensureWidgetVisible(self.models.state)
+        return not missing
+
+    def open_models(self) -> None:
+        """Open the window that lists the models."""
+        self.models.reload()
+        if self.dialog is None:
+            self.dialog = ModelsDialog(
+                self.transfers, self.models.store, self.models.spec, self
+            )
+            self.dialog.preset_added.connect(self._on_preset)
+            self.dialog.list_changed.connect(self._on_list)
+            self.dialog.memory_unwanted.connect(self._free_memory)
+        self._show_memory()
+        self.dialog.show()
+        self.dialog.raise_()
 
     def cancel(self) -> None:
         """Ask the run, if there is one, to stop at its next step."""
@@ -133,8 +196,62 @@ class S2CLIPWidget(QWidget):
         if layer is not None:
             self.classes.offer(class_names(layer))
 
-    def _on_progress(self, progress: Progress) -> None:
-        if self.run.running:
+    def _on_spec(self) -> None:
+        if self.dialog is not None:
+            self.dialog.show_spec(self.models.spec, self.models.store)
+
+    def _on_preset(self, name: str) -> None:
+        self.models.reload()
+        self.models.choose(name)
+
+    def _on_list(self) -> None:
+        self.models.reload()
+        if self.dialog is not None:
+            self.dialog.rebuild()
+
+    def _on_transfer(self) -> None:
+        """Say in the dock how far a download of the chosen models is."""
+        for card in self.models.spec.parts:
+            transfer = self.transfers.of(card)
+            if transfer is not None and not self.models.state.asks:
+                self.models.state.show_words(describe_transfer(transfer))
+                return
+
+    def _on_files(self) -> None:
+        self.models.refresh()
+        self._on_transfer()
+
+    def _on_preferences(self, event: Any = None) -> None:
+        """Follow napari's settings; what the user chose here stays."""
+        if not isalive(self.models):
+            return
+        old, new = self._preferences, read_preferences()
+        self._preferences = new
+        device = new.device if new.device != old.device else self.models.device
+        precision = (
+            new.precision if new.precision != old.precision else self.models.precision
+        )
+        self.models.where.choose(device, precision)
+        if new.store_facts != old.store_facts:
+            self.models.store = new.store()
+            self._on_spec()
+
+    def _free_memory(self) -> None:
+        if not self.run.running:
+            self._engine.release()
+        self._show_memory()
+
+    def _show_memory(self) -> None:
+        # During a run the models are in use, and asking them would wait for it.
+        if self.dialog is not None and not self.run.running:
+            self.dialog.show_memory(self._engine.held(), self._engine.device)
+
+    def _on_progress(self, progress: Progress | Download) -> None:
+        if not self.run.running:
+            return
+        if isinstance(progress, Download):
+            self.run.show_download(progress)
+        else:
             self.run.show_progress(progress)
             self._activity.show(progress)
 
@@ -153,20 +270,24 @@ class S2CLIPWidget(QWidget):
             layer, plane = run_on
             gone = layer not in self._viewer.layers
             add_segmentation(self._viewer, layer, outcome, plane=plane)
-            self._show_idle(_summary(outcome, layer.name, gone))
+            self._show_idle(summary(outcome, layer.name, gone))
 
     def _show_idle(self, text: str) -> None:
         """Say how a run ended, where it can be seen."""
         self.run.show_idle(text)
-        # Qt would find out only later how high the new text is.
-        for layout in (self.run.layout(), self._column):
+        self._show_memory()
+        self._fit()
+        self._scroll.ensureWidgetVisible(self.run.status)
+
+    def _fit(self) -> None:
+        """Make room for a new text; Qt would find out its height only later."""
+        for layout in (self.run.layout(), self.models.layout(), self._column):
             if layout is not None:
                 layout.activate()
         inner, view = self._scroll.widget(), self._scroll.viewport()
         if inner is not None and view is not None:
             height = self._column.totalHeightForWidth(inner.width())
             inner.resize(inner.width(), max(height, view.height()))
-        self._scroll.ensureWidgetVisible(self.run.status)
 
     def event(self, event: QEvent) -> bool:  # type: ignore[override]
         """Stop the run when napari takes the widget out of its dock."""
@@ -181,6 +302,9 @@ class S2CLIPWidget(QWidget):
 
     def _leave(self) -> None:
         self.cancel()
+        self.transfers.cancel_all()
+        if self.dialog is not None:
+            self.dialog.close()
         self._activity.end()
 
 
@@ -189,28 +313,3 @@ def _show(failure: Failure) -> None:
         show_error(failure.message)
     else:
         notification_manager.dispatch(ErrorNotification(failure.surprise))
-
-
-def _device(result: Segmentation) -> str:
-    """The device as people write it, and its precision: ``CUDA in fp16``."""
-    device = str(result.provenance["device"]).split(":")[0].upper()
-    return f"{device} in {result.provenance['precision']}"
-
-
-def _method(result: Segmentation) -> str:
-    """The method as people write it."""
-    return find_method(result.provenance["settings"]["method"]).title
-
-
-def _summary(result: Segmentation, name: str, gone: bool) -> str:
-    regions = len(result.region_table)
-    seconds = sum(result.seconds.values())
-    head = (
-        f"{name}: {regions} region{'' if regions == 1 else 's'} of "
-        f"{len(result.classes)} classes in {seconds:.1f} s by {_method(result)} on "
-        f"{_device(result)}."
-    )
-    notes = list(result.provenance["input_notes"])
-    if gone:
-        notes.insert(0, "the image was removed during the run; its labels are here")
-    return "\n".join([head, *(f"{note[0].upper()}{note[1:]}." for note in notes)])

@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from napari.qt.threading import FunctionWorker, create_worker
 
 from ..classes import ClassSet
 from ..image import RGBImage, to_rgb
+from ..method_settings import needed_parts
+from ..models.bring import download_parts
 from ..models.errors import WeightsNotFound
+from ..models.parts import PartName, Precision
+from ..models.specs import ModelSpec
+from ..models.weights import missing_parts
 from ..plane import Plane
-from ..progress import Cancelled, CancelToken, Progress, ProgressCallback
+from ..progress import Cancelled, CancelToken, Progress
 from ..results import Segmentation
 from ..settings import Settings
+from ..store import WeightStore
 
 if TYPE_CHECKING:
     from ..pipeline import S2CLIP, ImageFeatures
 
-__all__ = ["Engine", "Failure", "Request", "start_run"]
+__all__ = ["Download", "Engine", "Failure", "Request", "Worker", "start_run"]
 
 _log = logging.getLogger(__name__)
 
@@ -32,9 +38,24 @@ class Request:
 
     plane: Plane
     classes: ClassSet
-    model: str
+    spec: ModelSpec
+    settings: Settings
     device: str
-    method: str = "s2clip"
+    precision: Precision
+    store: WeightStore
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class Download:
+    """How far the download before a run is: bytes of one file, and a line of text."""
+
+    done: int
+    total: int
+    message: str
+
+
+Report: TypeAlias = Callable[["Progress | Download"], None]
 
 
 @dataclass(frozen=True)
@@ -56,54 +77,99 @@ class Failure:
 class Engine:
     """Models and features of the last run, for the next one.
 
-    Only one run may use it at a time.
+    Only one run may use it at a time, and nothing else meanwhile.
     """
 
     def __init__(self) -> None:
         self._model: S2CLIP | None = None
-        self._loaded: tuple[str, str] | None = None
+        self._loaded: tuple[Any, ...] = ()
+        self._absent: frozenset[PartName] = frozenset()
         self._features: ImageFeatures | None = None
         self._notes: tuple[str, ...] = ()
 
     def segment(
-        self, request: Request, progress: ProgressCallback, cancel: CancelToken
+        self, request: Request, progress: Report, cancel: CancelToken
     ) -> Segmentation:
         """Load, encode and segment; steps whose outcome is known are left out."""
-        progress(Progress("load", 0, 1, f"{request.model} on {request.device}"))
-        from ..pipeline import S2CLIP  # torch: seconds, the first time
-
-        cancel.raise_if_cancelled()
-        wanted = (request.model, request.device)
-        if self._model is None or self._loaded != wanted:
-            # Free the memory of the old models before the new ones need it.
-            self._model = self._features = None
-            self._model = S2CLIP.load(
-                request.model, device=request.device, progress=progress, cancel=cancel
-            )
-            self._loaded = wanted
+        if request.download:
+            _download(request, progress, cancel)
+        where = f"{request.spec.title} on {request.device}"
+        progress(Progress("load", 0, 1, where))
+        model = self._load(request, progress, cancel)
         image = _read(request.plane)
-        if not self._knows(image, request.method):
+        if not self._knows(image, request.settings):
             self._features = None
-            self._features = self._model.encode(
-                image,
-                settings=Settings.model_validate({"method": request.method}),
-                progress=progress,
-                cancel=cancel,
+            self._features = model.encode(
+                image, settings=request.settings, progress=progress, cancel=cancel
             )
             self._notes = image.notes  # the features may have more
-        return self._model.segment(
+        return model.segment(
             self._features, request.classes, progress=progress, cancel=cancel
         )
 
-    def _knows(self, image: RGBImage, method: str) -> bool:
+    def held(self) -> dict[PartName, int]:
+        """Bytes of the weights of each part in memory."""
+        return {} if self._model is None else self._model.held()
+
+    @property
+    def device(self) -> str:
+        """Where they are; empty if there is none."""
+        return "" if self._model is None else str(self._model.device)
+
+    def release(self) -> None:
+        """Free the memory of models and features."""
+        model, self._model, self._features = self._model, None, None
+        if model is not None:
+            model.release()
+
+    def _load(self, request: Request, progress: Report, cancel: CancelToken) -> S2CLIP:
+        from ..pipeline import S2CLIP  # torch: seconds, the first time
+
+        cancel.raise_if_cancelled()
+        parts = needed_parts(request.settings)
+        wanted = (
+            *(request.spec, request.device, request.precision),
+            request.store.folder,
+        )
+        # A file that was not there when its model was loaded has no known origin.
+        if self._loaded != wanted or not self._absent.isdisjoint(parts):
+            # Before the new ones need it.
+            self.release()
+        if self._model is None:
+            absent = missing_parts(request.spec, request.store)
+            self._model = S2CLIP.load(
+                request.spec,
+                device=request.device,
+                precision=request.precision,
+                parts=parts,
+                weight_store=request.store,
+                progress=progress,
+                cancel=cancel,
+            )
+            self._loaded = wanted
+            self._absent = frozenset(card.role for card in absent)
+        return self._model
+
+    def _knows(self, image: RGBImage, settings: Settings) -> bool:
         # By content: the data of a layer can change without any notice.
         known = self._features
         return (
             known is not None
-            and known.settings.method == method
+            and known.settings.method == settings.method
             and self._notes == image.notes
             and np.array_equal(known.image, image.pixels)
         )
+
+
+def _download(request: Request, progress: Report, cancel: CancelToken) -> None:
+    parts = needed_parts(request.settings)
+
+    def on_bytes(report: Progress) -> None:
+        progress(Download(report.done, report.total, report.message))
+
+    download_parts(
+        request.spec, parts, store=request.store, progress=on_bytes, cancel=cancel
+    )
 
 
 def _read(plane: Plane) -> RGBImage:
@@ -111,7 +177,7 @@ def _read(plane: Plane) -> RGBImage:
     return RGBImage(image.pixels, (*plane.notes, *image.notes))
 
 
-class _Worker(FunctionWorker):
+class Worker(FunctionWorker):
     """napari asks a worker to quit when its window closes; this one hears it."""
 
     def __init__(self, function: Any, *args: Any, cancel: CancelToken) -> None:
@@ -126,7 +192,7 @@ class _Worker(FunctionWorker):
 def _run(
     engine: Engine,
     request: Request,
-    progress: ProgressCallback,
+    progress: Report,
     *,
     cancel: CancelToken,
 ) -> Segmentation | Failure | None:
@@ -158,7 +224,7 @@ def start_run(
     request: Request,
     cancel: CancelToken,
     *,
-    progress: ProgressCallback,
+    progress: Report,
     returned: Callable[[Segmentation | Failure | None], None],
 ) -> FunctionWorker:
     """Start a run in a thread.
@@ -171,6 +237,6 @@ def start_run(
         request,
         progress,
         cancel=cancel,
-        _worker_class=_Worker,
+        _worker_class=Worker,
         _connect={"returned": returned},
     )

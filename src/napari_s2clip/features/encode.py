@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..method_settings import needed_parts, needs_vfm
 from ..models.memory import free_memory, in_chunks
 from .methods import Method, WindowFeatures, dense_features, find_method
 from .methods.trident import trident_features
@@ -84,19 +85,6 @@ class ImageFeatures:
     def image_size(self) -> tuple[int, int]:
         """Height and width of the image, in pixels."""
         return self.plan.image_size
-
-
-def needs_vfm(settings: Settings) -> bool:
-    """Whether the fusion model is asked at all."""
-    return bool(settings.proxy and find_method(settings.method).proxy)
-
-
-def needed_parts(settings: Settings) -> tuple[PartName, ...]:
-    """The models that a run with these settings uses."""
-    vfm: tuple[PartName, ...] = ("vfm",) if needs_vfm(settings) else ()
-    with_sam = settings.refine or find_method(settings.method).splice
-    sam: tuple[PartName, ...] = ("sam",) if with_sam else ()
-    return ("clip", *vfm, *sam)
 
 
 def windows_at_once(

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal, Self
@@ -40,6 +41,7 @@ __all__ = [
     "OwnModel",
     "add_own",
     "catalogue",
+    "change_own",
     "own_file",
     "remove_own",
 ]
@@ -287,6 +289,22 @@ def remove_own(name: str) -> None:
     content = _read(path)
     models: Any = content["model"]
     del models[next(i for i, m in enumerate(models) if m["name"] == name)]
+    _write(path, content)
+
+
+def change_own(change: Callable[[tomlkit.TOMLDocument], None]) -> None:
+    """Change the user's file; what the change does not touch stays as it is.
+
+    Raises
+    ------
+    ValueError
+        If the file is no TOML.
+    OSError
+        If it cannot be written.
+    """
+    path = own_file()
+    content = _read(path)
+    change(content)
     _write(path, content)
 
 

@@ -1,0 +1,94 @@
+"""Whether the chosen models are here, and the question whether to download them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from ..models.cards import ModelCard
+from ..models.parts import PartName
+from ..models.specs import ModelSpec
+from ..sizes import format_size
+from ..store import WeightStore
+from .texts import to_download
+
+__all__ = ["StateLine", "missing_cards"]
+
+
+class StateLine(QWidget):
+    """A sentence, the button "Models…" and, when asked, "Download and run"."""
+
+    accepted = Signal()
+    """The user wants the download."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.models_button = QPushButton("Models…")
+        self.models_button.setToolTip("Download, check and remove the models' files.")
+        self.download_button = QPushButton("Download and run")
+        self.download_button.clicked.connect(self.accepted)
+        self.download_button.hide()
+        top = QHBoxLayout()
+        top.addWidget(self.label, 1)
+        top.addWidget(self.models_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self.download_button)
+
+    def show_state(self, spec: ModelSpec, missing: Sequence[ModelCard]) -> None:
+        """Say whether everything is here; takes a question back."""
+        lost = [card.title for card in missing if not card.can_be_downloaded]
+        if lost:
+            text = f"Missing: {', '.join(lost)}"
+        elif missing:
+            text = f"{to_download(missing)} to download"
+        elif spec.built_in:
+            text = "Built in"
+        else:
+            text = "On this computer"
+        self.label.setText(text)
+        self.download_button.hide()
+
+    def show_words(self, text: str) -> None:
+        """Say how far a download is."""
+        self.label.setText(text)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a question is open."""
+        return not self.download_button.isHidden()
+
+    def ask(self, missing: Sequence[ModelCard], *, offline: bool) -> None:
+        """Ask whether to download what a run needs."""
+        names = ", ".join(
+            f"{card.title} ({format_size(card.about_size)})"
+            if card.about_size
+            else card.title
+            for card in missing
+        )
+        text = f"{to_download(missing)} must be downloaded: {names}."
+        if offline:
+            text += (
+                " But the network may not be used (plugin settings, "
+                "NAPARI_S2CLIP_OFFLINE or HF_HUB_OFFLINE)."
+            )
+        self.label.setText(text)
+        self.download_button.setVisible(not offline)
+
+
+def missing_cards(
+    spec: ModelSpec, parts: Iterable[PartName], store: WeightStore
+) -> list[ModelCard]:
+    """The models that are not on this computer, of those needed, each file once."""
+    parts = frozenset(parts)
+    missing: list[ModelCard] = []
+    for card in spec.parts:
+        known = any(card.same_model(other) for other in missing)
+        if card.role in parts and not known and store.find(card) is None:
+            missing.append(card)
+    return missing
