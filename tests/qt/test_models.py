@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from qtpy.QtCore import QPoint
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from napari_s2clip.models.own import catalogue
+from napari_s2clip.models.own_presets import preset_with_file
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_a_missing_model_is_asked_for_downloaded_and_run(
 ) -> None:
     fast.run.button.click()
     assert not fast.run.running
-    question = fast.models.state.label.text()
+    question = fast.models.state.details.text()
     assert question.startswith(
         "690 kB must be downloaded: CLIP ViT-B/16 (OpenAI) (270 kB), "
     )
@@ -68,6 +70,44 @@ def test_a_missing_model_is_asked_for_downloaded_and_run(
     assert models.loaded[0][1] == ("clip", "vfm", "sam")
     assert fast.models.state.label.text() == "On this computer"
     assert len(viewer.layers) == 4
+
+
+def test_nothing_of_the_question_is_cut_off(
+    viewer: Any, published: Any, models: Any, qtbot: Any
+) -> None:
+    from napari_s2clip._qt.widget import S2CLIPWidget
+
+    widget = S2CLIPWidget(napari_viewer=viewer)
+    qtbot.addWidget(widget)
+    widget.classes.names.setPlainText("cat")
+    widget.models.choose("fast")
+    widget.resize(276, 560)
+    widget.show()
+    qtbot.waitExposed(widget)
+    widget.start()
+    state = widget.models.state
+    needed = state.details.heightForWidth(state.details.width())
+    assert needed > 2 * state.details.fontMetrics().height()
+    qtbot.waitUntil(lambda: state.details.height() >= needed)
+    view = widget.findChild(QScrollArea).viewport()
+    bottom = state.download_button.mapTo(view, QPoint(0, 0)).y()
+    assert 0 < bottom < view.height() - state.download_button.height()
+
+
+def test_a_lost_file_of_one_s_own_is_named(
+    fast: Any, tmp_path: Path, files: Any
+) -> None:
+    path = tmp_path / "mine.pth"
+    path.write_bytes(b"x")
+    spec = preset_with_file(fast.models.spec, "sam", path)
+    path.unlink()
+    fast.models.reload()
+    fast.models.choose(spec.name)
+    assert fast.models.state.details.text() == "Missing: mine.pth"
+    fast.start()
+    assert not fast.run.running
+    assert str(path) in fast.run.status.toolTip()
+    assert files.log == []
 
 
 def test_the_question_is_taken_back_with_another_preset(fast: Any) -> None:
@@ -122,7 +162,7 @@ def test_offline_nothing_is_offered(
 ) -> None:
     monkeypatch.setenv("NAPARI_S2CLIP_OFFLINE", "1")
     fast.start()
-    assert "the network may not be used" in fast.models.state.label.text()
+    assert "the network may not be used" in fast.models.state.details.text()
     assert not fast.models.state.asks
     assert files.log == []
 
@@ -156,7 +196,7 @@ def test_download_with_progress(fast: Any, rows: Any, files: Any, qtbot: Any) ->
     assert "of 270 kB" in clip.words.text()
     # The dock says it too, also when the window is closed.
     fast.dialog.close()
-    qtbot.waitUntil(lambda: "of 270 kB" in fast.models.state.label.text())
+    qtbot.waitUntil(lambda: "of 270 kB" in fast.models.state.details.text())
     fast.models.state.models_button.click()
     pause.resume()
     qtbot.waitUntil(lambda: "Verify" in shown(clip), timeout=60_000)

@@ -474,3 +474,9 @@ def test_time_left():
     assert half.seconds_left == 10
     assert replace(half, rate=0.0).seconds_left is None
     assert replace(half, total=0).seconds_left is None
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_not_there(store, card, tmp_path):
+    store.find = lambda card: tmp_path / "gone"
+    state = store.state(card)
+    assert (state.path, state.size) == (None, 0)

@@ -38,7 +38,7 @@ class ModelPanel(QWidget):
         self._specs: dict[str, ModelSpec] = {}
         self.model_box = LazyCombo()
         self.model_box.opening.connect(self.reload)
-        self.state = StateLine()
+        self.state = StateLine(self)
         self.problem = QLabel()
         self.problem.setWordWrap(True)
         self.method_box = QComboBox()
@@ -61,7 +61,7 @@ class ModelPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         layout.addRow("&Model", self.model_box)
-        layout.addRow(self.state)
+        self.state.add_to(layout)
         layout.addRow(self.problem)
         layout.addRow("M&ethod", self.method_box)
         layout.addRow("&Device", self.where)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton
 
 from ..models.cards import ModelCard
 from ..models.parts import PartName
@@ -17,34 +17,40 @@ from .texts import to_download
 __all__ = ["StateLine", "missing_cards"]
 
 
-class StateLine(QWidget):
-    """A sentence, the button "Models…" and, when asked, "Download and run"."""
+class StateLine(QObject):
+    """A few words, the button "Models…" and, when asked, "Download and run".
+
+    The rows are the form's own: inside another widget Qt would cut off what is longer
+    than a line.
+    """
 
     accepted = Signal()
     """The user wants the download."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.label = QLabel()
-        self.label.setWordWrap(True)
         self.models_button = QPushButton("Models…")
         self.models_button.setToolTip("Download, check and remove the models' files.")
+        self.details = QLabel()
+        self.details.setWordWrap(True)
         self.download_button = QPushButton("Download and run")
         self.download_button.clicked.connect(self.accepted)
-        self.download_button.hide()
+
+    def add_to(self, form: QFormLayout) -> None:
+        """Add the rows to a form."""
         top = QHBoxLayout()
         top.addWidget(self.label, 1)
         top.addWidget(self.models_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(top)
-        layout.addWidget(self.download_button)
+        form.addRow(top)
+        form.addRow(self.details)
+        form.addRow(self.download_button)
 
     def show_state(self, spec: ModelSpec, missing: Sequence[ModelCard]) -> None:
         """Say whether everything is here; takes a question back."""
         lost = [card.title for card in missing if not card.can_be_downloaded]
         if lost:
-            text = f"Missing: {', '.join(lost)}"
+            text = "Files are missing"
         elif missing:
             text = f"{to_download(missing)} to download"
         elif spec.built_in:
@@ -52,11 +58,13 @@ class StateLine(QWidget):
         else:
             text = "On this computer"
         self.label.setText(text)
+        self.show_details(f"Missing: {', '.join(lost)}" if lost else "")
         self.download_button.hide()
 
-    def show_words(self, text: str) -> None:
-        """Say how far a download is."""
-        self.label.setText(text)
+    def show_details(self, text: str) -> None:
+        """Say something below the state, such as how far a download is."""
+        self.details.setText(text)
+        self.details.setVisible(bool(text))
 
     @property
     def asks(self) -> bool:
@@ -77,7 +85,7 @@ class StateLine(QWidget):
                 " But the network may not be used (plugin settings, "
                 "NAPARI_S2CLIP_OFFLINE or HF_HUB_OFFLINE)."
             )
-        self.label.setText(text)
+        self.show_details(text)
         self.download_button.setVisible(not offline)
 
 

@@ -168,7 +168,7 @@ class S2CLIPWidget(QWidget):
         if missing:
             self.models.state.ask(missing, offline=store.offline)
             self._fit()
-            self._scroll.ensureWidgetVisible(self.models.state)
+            self._scroll.ensureWidgetVisible(self.models.state.download_button)
         return not missing
 
     def open_models(self) -> None:
@@ -214,7 +214,8 @@ class S2CLIPWidget(QWidget):
         for card in self.models.spec.parts:
             transfer = self.transfers.of(card)
             if transfer is not None and not self.models.state.asks:
-                self.models.state.show_words(describe_transfer(transfer))
+                self.models.state.show_details(describe_transfer(transfer))
+                self._fit()
                 return
 
     def _on_files(self) -> None:

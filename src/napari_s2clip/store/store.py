@@ -119,11 +119,9 @@ class WeightStore:
         """What is on this computer of a card."""
         path = self.find(card)
         expected = card.sha256 or self.records.expected(_key(card))
-        if path is not None:
-            size = path.stat().st_size
-        else:
-            part = part_file(self.home(card))
-            size = part.stat().st_size if part.is_file() else 0
+        size = _size(path) if path is not None else None
+        if size is None:  # or it was removed just now
+            path, size = None, _size(part_file(self.home(card))) or 0
         return CardState(path, size, expected, bool(card.sha256))
 
     def check(self, card: ModelCard, path: Path) -> str:
@@ -368,6 +366,14 @@ class WeightStore:
             yield
         finally:
             lock.release()
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a file; None if there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _key(card: ModelCard) -> str:
