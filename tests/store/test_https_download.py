@@ -360,6 +360,25 @@ def test_two_processes_download_once(files, card, store):
     assert gets(files) == [None]
 
 
+def test_models_that_share_a_file_wait_for_each_other(files, card, store):
+    pause = files.faults.pause_after(100_000)
+    first = start(card)
+    assert pause.reached.wait(60)
+    other = replace(card, name="sam-b-16", role="vfm")
+    token = CancelToken()
+
+    def on_progress(transfer: Transfer) -> None:
+        assert transfer.message == "another program downloads it"
+        token.cancel()
+
+    with pytest.raises(Cancelled):
+        store.download(other, progress=on_progress, cancel=token)
+    pause.resume()
+    first.communicate(timeout=60)
+    assert store.find(other) == store.home(card)
+    assert gets(files) == [None]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
 def test_a_killed_program_leaves_no_half_file_and_no_download(files, card, store):
     pause = files.faults.pause_after(100_000)

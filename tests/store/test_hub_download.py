@@ -23,7 +23,8 @@ from napari_s2clip.store import (
     WeightStore,
 )
 from napari_s2clip.store import transfer as transfer_module
-from napari_s2clip.store.places import find_in_hub, hub_folder
+from napari_s2clip.store.hub_cache import find_in_hub
+from napari_s2clip.store.places import hub_folder
 
 from .servers import ALWAYS
 

@@ -61,21 +61,10 @@ def sentence(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-class ProgressBar:
-    """Stages of the image at hand, on standard error."""
+class _Bar:
+    """A bar of tqdm, or nothing."""
 
-    _STAGES = ("encode", "classify", "regions", "refine")
-
-    def __init__(self, *, enabled: bool) -> None:
-        self._bar: Any = None
-        if enabled:
-            from tqdm import tqdm
-
-            self._bar = tqdm(
-                total=100,
-                leave=False,
-                bar_format="{desc} |{bar:30}| {percentage:3.0f}%{postfix}",
-            )
+    _bar: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -89,17 +78,33 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.close()
 
+    def clear(self) -> None:
+        """Make room for a line of text."""
+        if self._bar is not None:
+            self._bar.clear()
+
+
+class ProgressBar(_Bar):
+    """Stages of the image at hand, on standard error."""
+
+    _STAGES = ("encode", "classify", "regions", "refine")
+
+    def __init__(self, *, enabled: bool) -> None:
+        if enabled:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=100,
+                leave=False,
+                bar_format="{desc} |{bar:30}| {percentage:3.0f}%{postfix}",
+            )
+
     def begin(self, title: str) -> None:
         """Start again at 0 % with a new title."""
         if self._bar is not None:
             self._bar.n = 0
             self._bar.set_description_str(title, refresh=False)
             self._bar.set_postfix_str("")
-
-    def clear(self) -> None:
-        """Make room for a line of text."""
-        if self._bar is not None:
-            self._bar.clear()
 
     def __call__(self, progress: Progress) -> None:
         """Show a report of the pipeline."""
@@ -112,13 +117,12 @@ class ProgressBar:
         self._bar.set_postfix_str(f"{progress.stage} {progress.message}".strip())
 
 
-class TransferBar:
+class TransferBar(_Bar):
     """Bytes, rate and time left of one file, on standard error if it is a terminal."""
 
     _PAUSE = 0.1  # seconds between two pictures
 
     def __init__(self, *, enabled: bool) -> None:
-        self._bar: Any = None
         self._shown: tuple[str, str] = ("", "")
         self._next = 0.0
         if enabled and sys.stderr.isatty():
@@ -132,23 +136,6 @@ class TransferBar:
                 # Where the words are long, the bar has what is left.
                 bar_format="{percentage:3.0f}% {desc} |{bar}|",
             )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def clear(self) -> None:
-        """Make room for a line of text."""
-        if self._bar is not None:
-            self._bar.clear()
 
     def __call__(self, transfer: Transfer) -> None:
         """Show a report of the store."""

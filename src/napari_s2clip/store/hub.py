@@ -17,6 +17,7 @@ from typing import Any
 
 from .errors import DownloadFailed, NotEnoughSpace
 from .https import ATTEMPTS, Event
+from .hub_cache import repository_folder
 
 __all__ = ["fetch_from_hub"]
 
@@ -87,7 +88,7 @@ def _attempt(
 
     about = get_hf_file_metadata(url)
     on_event("size", total=about.size or 0)
-    with _watching(folder / f"models--{repository.replace('/', '--')}", on_event):
+    with _watching(repository_folder(repository, folder), on_event):
         path = Path(hf_hub_download(repository, filename, cache_dir=folder))
     for name in companions:
         try:

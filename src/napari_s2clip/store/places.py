@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from platformdirs import user_cache_path, user_config_path
-
-if TYPE_CHECKING:
-    from ..models.cards import ModelCard
 
 __all__ = [
     "cache_folder",
     "config_folder",
-    "find_in_hub",
     "hub_folder",
     "is_offline",
     "shared_hub_folder",
@@ -59,23 +55,6 @@ def shared_hub_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
-
-
-def find_in_hub(card: ModelCard, folder: Path, filename: str = "") -> Path | None:
-    """A file of a card's repository in a cache of the hub's client, if it is whole.
-
-    The layout is documented by huggingface_hub; its own function for this takes half a
-    second to import, and a window asks whenever it is opened.
-    """
-    if not card.repository:
-        return None
-    home = folder / f"models--{card.repository.replace('/', '--')}"
-    try:
-        commit = (home / "refs" / "main").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        return None
-    path = home / "snapshots" / commit / (filename or card.filename)
-    return path if path.is_file() else None
 
 
 def is_offline() -> bool:

@@ -6,18 +6,16 @@ Only `WeightStore.download` opens a network connection, and only when it is call
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
-
-from filelock import FileLock, Timeout
 
 from ..progress import CancelToken
 from . import places
 from .errors import ChecksumMismatch, Offline, StoreError
 from .https import part_file
+from .hub_cache import find_in_hub, no_litter, remove_from_hub
+from .lock import download_lock
 from .records import Records, sha256
 from .transfer import Transfer, TransferCallback, transfer
 
@@ -112,7 +110,7 @@ class WeightStore:
         if own.is_file():
             return own
         hubs = (places.hub_folder(self._chosen), places.shared_hub_folder())
-        found = (places.find_in_hub(card, folder) for folder in hubs)
+        found = (find_in_hub(card, folder) for folder in hubs)
         return next((path for path in found if path is not None), None)
 
     def state(self, card: ModelCard) -> CardState:
@@ -193,7 +191,7 @@ class WeightStore:
                 f"{self.home(card).parent}",
                 card.source,
             )
-        with self._lock(card, progress, cancel):
+        with download_lock(self.folder, _key(card), card, progress, cancel):
             found = self.find(card)  # by another process, meanwhile
             if found is not None:
                 return found
@@ -263,8 +261,8 @@ class WeightStore:
                 path.unlink()
                 freed += size
         hub = places.hub_folder(self._chosen)
-        if places.find_in_hub(card, hub) is not None:
-            freed += _remove_from_hub(card.repository, hub)
+        if find_in_hub(card, hub) is not None:
+            freed += remove_from_hub(card.repository, hub)
         self.records.forget(_key(card), found)
         left = self.find(card)
         if left is not None:
@@ -284,7 +282,7 @@ class WeightStore:
     ) -> Path:
         own = self.home(card)
         target = own if card.url else places.hub_folder(self._chosen)
-        with _no_litter(card, target):
+        with no_litter(card.repository, target):
             path, told = transfer(
                 card, target, progress=progress, cancel=cancel, pause=pause
             )
@@ -318,7 +316,7 @@ class WeightStore:
             path.unlink(missing_ok=True)
             path.with_name(path.name + ".json").unlink(missing_ok=True)
         else:
-            _remove_from_hub(card.repository, places.hub_folder(self._chosen))
+            remove_from_hub(card.repository, places.hub_folder(self._chosen))
 
     def _hold(self, card: ModelCard, path: Path, found: str) -> None:
         expected = card.sha256 or self.records.expected(_key(card))
@@ -336,37 +334,6 @@ class WeightStore:
                 card.source,
             )
 
-    @contextlib.contextmanager
-    def _lock(
-        self,
-        card: ModelCard,
-        progress: TransferCallback | None,
-        cancel: CancelToken,
-    ) -> Iterator[None]:
-        folder = self.folder / "locks"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                card.filename,
-                f"{self.folder} cannot be written to ({error.strerror or error})",
-                "choose another folder in NAPARI_S2CLIP_CACHE",
-            ) from error
-        lock = FileLock(folder / f"{card.name}.lock")
-        while True:
-            cancel.raise_if_cancelled()
-            try:
-                lock.acquire(timeout=0.2)
-                break
-            except Timeout:
-                if progress is not None:
-                    reason = "another program downloads it"
-                    progress(Transfer(card.title, "waiting", message=reason))
-        try:
-            yield
-        finally:
-            lock.release()
-
 
 def _size(path: Path) -> int | None:
     """Bytes of a file; None if there is none."""
@@ -381,37 +348,3 @@ def _key(card: ModelCard) -> str:
     if card.path is not None:
         return str(card.path)
     return card.url or f"{card.repository or card.folder}/{card.filename}"
-
-
-@contextlib.contextmanager
-def _no_litter(card: ModelCard, folder: Path) -> Iterator[None]:
-    """Delete what the hub's client left of a download that failed, and never uses.
-
-    Its newer versions give each unfinished file a name of its own; the older ones' are
-    named by the checksum, and gone on with.
-    """
-    blobs = folder / f"models--{card.repository.replace('/', '--')}" / "blobs"
-    before = set(blobs.glob("*.incomplete")) if card.repository else set()
-    try:
-        yield
-    except BaseException:
-        if card.repository:
-            for left in set(blobs.glob("*.incomplete")) - before:
-                if not re.fullmatch(r"[0-9a-f]{40,64}\.incomplete", left.name):
-                    left.unlink(missing_ok=True)
-        raise
-
-
-def _remove_from_hub(repository: str, folder: Path) -> int:
-    from huggingface_hub import scan_cache_dir
-
-    about = scan_cache_dir(folder)
-    commits = [
-        revision.commit_hash
-        for repo in about.repos
-        if repo.repo_id == repository
-        for revision in repo.revisions
-    ]
-    plan = about.delete_revisions(*commits)
-    plan.execute()
-    return plan.expected_freed_size
