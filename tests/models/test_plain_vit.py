@@ -206,7 +206,7 @@ def test_a_specification_is_made_for_a_name():
 def test_a_name_that_open_clip_does_not_list_is_unknown(name):
     assert find_clip(name) is None
     with pytest.raises(
-        ValueError, match=r"demo, vit-b-16, .*, or the name of an open_clip ViT such"
+        ValueError, match=r"demo, fast, .*, or the name of an open_clip ViT such"
     ):
         find_spec(name)
 
