@@ -31,6 +31,10 @@ widget.start()
 while widget.run.running:
     QApplication.processEvents()
 print([layer.name for layer in viewer.layers][1:])
+widget.open_models()
+print(widget.dialog.memory.text())
+widget.dialog.free_button.click()
+print(widget.dialog.memory.text())
 viewer.close()
 """
 
@@ -45,3 +49,6 @@ def test_torch_can_be_loaded_into_a_window() -> None:
     )
     assert run.returncode == 0, run.stderr[-2000:]
     assert "Image refined" in run.stdout
+    # The models are real, if their weights are not.
+    assert "In memory: CLIP 37.9 MB, DINO 3.35 MB, SAM 4.79 MB on " in run.stdout
+    assert run.stdout.endswith("No model is in memory.\n")

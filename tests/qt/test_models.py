@@ -225,6 +225,17 @@ def test_cancel_error_and_retry(
     assert clip.words.text() == ""
 
 
+def test_an_error_is_said_in_the_dock_when_the_window_is_closed(
+    fast: Any, rows: Any, files: Any, qtbot: Any
+) -> None:
+    files.faults.status(403)
+    rows["clip"].buttons["download"].click()
+    fast.dialog.close()
+    details = fast.models.state.details
+    qtbot.waitUntil(lambda: "403" in details.text(), timeout=30_000)
+    assert fast.models.state.label.text() == "690 kB to download"
+
+
 def test_another_preset_may_be_chosen_during_a_download(
     fast: Any, rows: Any, files: Any, qtbot: Any
 ) -> None:
@@ -351,6 +362,10 @@ def test_what_is_in_memory_can_be_freed(
     finish(widget)
     said = "In memory: CLIP 1.50 MB, DINO 1.50 MB, SAM 1.50 MB on cpu"
     assert widget.dialog.memory.text() == said
+    # The encoder of SAM as fusion model, for example.
+    models.in_memory["vfm"] = 0
+    widget.open_models()
+    assert widget.dialog.memory.text() == said.replace(" DINO 1.50 MB,", "")
     widget.dialog.free_button.click()
     assert widget.dialog.memory.text() == "No model is in memory."
     assert models.calls[-1] == ("release",)

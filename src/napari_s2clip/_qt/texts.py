@@ -33,7 +33,8 @@ def held_in_memory(held: Mapping[PartName, int], device: str) -> str:
     """What is held in memory: ``CLIP 599 MB, DINO 343 MB on cpu``."""
     if not held:
         return "No model is in memory."
-    parts = (f"{_PARTS[name]} {format_size(size)}" for name, size in held.items())
+    # What two parts share counts for one of them.
+    parts = (f"{_PARTS[n]} {format_size(size)}" for n, size in held.items() if size)
     return f"In memory: {', '.join(parts)} on {device}"
 
 

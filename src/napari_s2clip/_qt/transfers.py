@@ -47,8 +47,8 @@ class Transfers(QObject):
     changed = Signal()
     """Something began, came further or ended."""
 
-    ended = Signal()
-    """Files may have come or gone."""
+    ended = Signal(str)
+    """Files may have come or gone; how it ended, if there is something to say."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -135,7 +135,7 @@ class Transfers(QObject):
         if not self._jobs:
             self._timer.stop()
         self.changed.emit()
-        self.ended.emit()
+        self.ended.emit(text)
 
 
 def _run(

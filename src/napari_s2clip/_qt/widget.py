@@ -28,7 +28,7 @@ from .model_panel import ModelPanel
 from .models_dialog import ModelsDialog
 from .preferences import follow_preferences, read_preferences
 from .run_panel import RunPanel
-from .texts import summary
+from .texts import breakable, summary
 from .transfers import Transfers
 from .worker import Download, Engine, Failure, Request, start_run
 
@@ -218,8 +218,12 @@ class S2CLIPWidget(QWidget):
                 self._fit()
                 return
 
-    def _on_files(self) -> None:
+    def _on_files(self, words: str) -> None:
         self.models.refresh()
+        if self.dialog is None or not self.dialog.isVisible():
+            # Nobody would read it there.
+            self.models.state.show_details(breakable(words))
+            self._fit()
         self._on_transfer()
 
     def _on_preferences(self, event: Any = None) -> None:
