@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_s2clip.models.find import find_spec
 from napari_s2clip.models.own import catalogue, own_file
 from napari_s2clip.models.own_presets import forget_model, preset_with_file
-from napari_s2clip.models.specs import SPECS, find_spec
+from napari_s2clip.models.specs import SPECS
 
 
 @pytest.fixture(autouse=True)
