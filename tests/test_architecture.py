@@ -25,6 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_version",
             "_opencv",
             "_triton",
+            "class_presets",
             "classes",
             "image",
             "method_settings",
