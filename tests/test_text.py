@@ -60,7 +60,7 @@ def test_a_cleared_memory_asks_again():
 
 
 def test_the_memory_is_bounded():
-    encode = TextEncoder(Letters(), keep=2)
+    encode = TextEncoder(Letters, keep=2)
     phrases = ["one", "two", "three", "four"]
     expected = phrase_vectors(Letters(), phrases)
     assert torch.allclose(encode(phrases), expected, atol=1e-6)

@@ -34,8 +34,9 @@ def small_sam():
 
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_a_compiled_encoder_gives_the_same(dtype, caplog):
+def test_a_compiled_encoder_gives_the_same(caplog):
+    # In bf16, whose conversions are hooks that a compiler may stumble over.
+    dtype = torch.bfloat16
     image = np.random.default_rng(0).integers(0, 256, (40, 57, 3), np.uint8)
     cpu = torch.device("cpu")
     expected = SamModel(small_sam(), cpu, dtype).encode(image)
@@ -44,7 +45,7 @@ def test_a_compiled_encoder_gives_the_same(dtype, caplog):
         assert "compil" not in caplog.text
         found = [model.encode(image).features for _ in range(2)]
     assert caplog.text.count("compiled in") == 1
-    atol = 1e-5 if dtype == torch.float32 else 0.05
+    atol = 0.05
     for features in found:
         torch.testing.assert_close(features, expected.features, atol=atol, rtol=0)
     # What the last block attends to is kept by a hook, which compiling would drop.
