@@ -26,9 +26,12 @@ from napari_s2clip.store import (
     Transfer,
     WeightStore,
     https,
+    records,
 )
+from napari_s2clip.store import store as store_module
 from napari_s2clip.store import transfer as transfer_module
 from napari_s2clip.store.https import fetch, part_file
+from napari_s2clip.store.records import sha256
 
 from .servers import ALWAYS, ProxyServer
 
@@ -62,6 +65,15 @@ def gets(files: FileServer) -> list[str | None]:
 
 def left_over(store: WeightStore) -> list[str]:
     return sorted(p.name for p in (store.folder / "segment-anything").glob("*"))
+
+
+def break_off(files: FileServer, card: ModelCard, store: WeightStore, at: int) -> None:
+    """Leave a part of so many bytes, and a server that works again."""
+    files.faults.cut_after(at)
+    files.faults.cut_after(0, times=ALWAYS)
+    with pytest.raises(DownloadFailed):
+        store.download(card, pause=0)
+    files.faults.clear()
 
 
 def test_a_whole_download_is_checked_and_recorded(files, card, store):
@@ -111,11 +123,7 @@ def test_a_later_download_goes_on_too(files, card, store):
 
 
 def test_parts_of_two_versions_are_never_joined(files, card, store):
-    files.faults.cut_after(100_000)
-    files.faults.cut_after(0, times=ALWAYS)
-    with pytest.raises(DownloadFailed):
-        store.download(card, pause=0)
-    files.faults.clear()
+    break_off(files, card, store, 100_000)
     other = os.urandom(len(CONTENT))
     files.replace("/sam.pth", other)
     new = replace(card, sha256=hashlib.sha256(other).hexdigest())
@@ -130,11 +138,7 @@ def test_a_server_without_ranges_starts_over(files, card, store):
 
 
 def test_a_part_that_is_too_long_is_dropped(files, card, store):
-    files.faults.cut_after(100_000)
-    files.faults.cut_after(0, times=ALWAYS)
-    with pytest.raises(DownloadFailed):
-        store.download(card, pause=0)
-    files.faults.clear()
+    break_off(files, card, store, 100_000)
     with part_file(store.home(card)).open("ab") as stream:
         stream.write(bytes(300_000))
     assert store.download(card, pause=0).read_bytes() == CONTENT
@@ -438,7 +442,16 @@ def test_the_first_checksum_is_held_where_none_is_published(files, card, store):
 
 
 def test_a_file_is_read_through_once(card, store, monkeypatch):
+    read = []
+
+    def counted(path, *args):
+        read.append(path)
+        return sha256(path, *args)
+
+    for module in (records, store_module):
+        monkeypatch.setattr(module, "sha256", counted)
     path = store.download(card)
+    assert len(read) == 1
     monkeypatch.setattr("napari_s2clip.store.records.sha256", None)
     assert store.check(card, path) == HASH
 
@@ -448,10 +461,7 @@ def test_remove_frees_what_is_there(files, card, store):
     assert store.remove(card) == len(CONTENT)
     assert left_over(store) == []
     assert store.remove(card) == 0
-    files.faults.cut_after(1000)
-    files.faults.cut_after(0, times=ALWAYS)
-    with pytest.raises(DownloadFailed):
-        store.download(card, pause=0)
+    break_off(files, card, store, 1000)
     assert store.remove(card) >= 1000
     assert left_over(store) == []
 

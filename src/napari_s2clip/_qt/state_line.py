@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton
 from ..models.cards import ModelCard
 from ..models.parts import PartName
 from ..models.specs import ModelSpec
+from ..models.weights import missing_parts
 from ..sizes import format_size
 from ..store import WeightStore
 from .texts import to_download
@@ -95,8 +96,8 @@ def missing_cards(
     """The models that are not on this computer, of those needed, each file once."""
     parts = frozenset(parts)
     missing: list[ModelCard] = []
-    for card in spec.parts:
+    for card in missing_parts(spec, store):
         known = any(card.same_model(other) for other in missing)
-        if card.role in parts and not known and store.find(card) is None:
+        if card.role in parts and not known:
             missing.append(card)
     return missing

@@ -87,7 +87,7 @@ class Transfers(QObject):
 
     def cancel(self, card: ModelCard) -> None:
         """Stop what is done to a card's file, if anything is."""
-        job = self._jobs.get(_key(card))
+        job = self._jobs.get(card.file_key)
         if job is not None:
             job.cancel.cancel()
 
@@ -98,20 +98,20 @@ class Transfers(QObject):
 
     def of(self, card: ModelCard) -> Transfer | None:
         """How far a card's file is; None if nothing is done to it."""
-        job = self._jobs.get(_key(card))
+        job = self._jobs.get(card.file_key)
         return None if job is None else job.transfer
 
     def words(self, card: ModelCard) -> str:
         """How the last thing that was done to a card's file ended."""
-        return self._words.get(_key(card), "")
+        return self._words.get(card.file_key, "")
 
     def say(self, card: ModelCard, text: str) -> None:
         """Set these words."""
-        self._words[_key(card)] = text
+        self._words[card.file_key] = text
         self.changed.emit()
 
     def _start(self, card: ModelCard, step: str, work: _Work) -> None:
-        key = _key(card)
+        key = card.file_key
         if key in self._jobs:
             return
         job = self._jobs[key] = _Job(Transfer(card.title, step))
@@ -158,13 +158,6 @@ def _run(
     except Exception as error:  # noqa: BLE001
         _log.exception("a weight file")
         return key, f"{type(error).__name__}: {error}"
-
-
-def _key(card: ModelCard) -> str:
-    """The same for cards of one file, such as SAM as fusion model and to refine."""
-    if card.path is not None:
-        return str(card.path)
-    return f"{card.source or card.folder}/{card.filename}"
 
 
 def _verdict(verdict: str, published: bool) -> str:

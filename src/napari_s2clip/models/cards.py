@@ -101,6 +101,13 @@ class ModelCard:
         """Bytes of the file, at least about; 0 if nothing is known."""
         return self.size or self.memory
 
+    @property
+    def file_key(self) -> str:
+        """The same for cards of one file, such as SAM as fusion model and to refine."""
+        if self.path is not None:
+            return str(self.path)
+        return self.url or f"{self.repository or self.folder}/{self.filename}"
+
     def same_model(self, other: ModelCard) -> bool:
         """Whether another card, maybe of another role, is the same file."""
         keys = ("architecture", "folder", "filename", "path")

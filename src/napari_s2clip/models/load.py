@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from .. import __version__
 from .._triton import avoid_triton
 from ..progress import Reporter
+from ..store import WeightStore
 from .build import build, clip_tokenizer
 from .clip import ClipModel
 from .parts import Computed, PartName, Precision
@@ -25,7 +26,6 @@ from .vfm import FusionModel, SamEncoder, VisionModel
 from .weights import locate, locate_all
 
 if TYPE_CHECKING:
-    from ..store import WeightStore
     from .cards import ModelCard
     from .specs import ModelSpec
 
@@ -209,8 +209,6 @@ def load_models(
         If a file holds no weights or does not fit its architecture, or the device does
         not fit the precision.
     """
-    from ..store import WeightStore
-
     avoid_triton()
     parts = tuple(parts)
     store = store or WeightStore()
@@ -235,16 +233,15 @@ def load_models(
         found = (
             "" if path is None else checksum(path) if own else store.check(card, path)
         )
+        nothing = "random weights" if card.role in files else ""
         origin[card.role] = {
             "title": card.title,
             "architecture": card.architecture,
-            "file": path.name if path else "random weights",
+            "file": path.name if path else nothing,
             "sha256": found,
             "package": f"napari-s2clip {__version__}" if card.built_in else "",
             "precision": computed,
         }
-        if card.role not in files:
-            origin[card.role]["file"] = ""
     models = Models(spec, device, computed, files, origin, store, compiled=compiled)
     models.prepare(parts, report)
     return models

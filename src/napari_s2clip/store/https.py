@@ -20,7 +20,7 @@ from .errors import DownloadFailed, NotEnoughSpace, StoreError
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["Event", "fetch", "part_file"]
+__all__ = ["Event", "about_file", "fetch", "part_file"]
 
 Event = Callable[..., None]
 """Called with the name of what happened, and its facts by keyword."""
@@ -36,6 +36,11 @@ _MIRROR = "put the file into its folder by hand (`napari-s2clip models path`)"
 def part_file(target: Path) -> Path:
     """Where the bytes of an unfinished download lie."""
     return target.with_name(target.name + ".part")
+
+
+def about_file(part: Path) -> Path:
+    """Where it is kept what the server said of an unfinished download."""
+    return part.with_name(part.name + ".json")
 
 
 @dataclass
@@ -127,7 +132,7 @@ def _attempt(
     import requests
     from urllib3.exceptions import HTTPError, ProtocolError
 
-    about = part.with_name(part.name + ".json")
+    about = about_file(part)
     done, known = _length(part), _read(about)
     if not known.get("validator") or known.get("url") != url:
         done = 0

@@ -73,9 +73,13 @@ class Records:
         before = _state(file)
         found = sha256(file, on_bytes)
         if _state(file) == before:
-            known = {"state": before, "sha256": found}
-            self._change(lambda content: content["files"].update({str(file): known}))
+            self.keep(file, found)
         return found
+
+    def keep(self, file: Path, checksum: str) -> None:
+        """Take a checksum that was just measured for that of a file as it is now."""
+        known = {"state": _state(file), "sha256": checksum}
+        self._change(lambda content: content["files"].update({str(file): known}))
 
     def expected(self, key: str) -> str:
         """The checksum that was recorded for a model's file; empty if none was."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ..progress import CancelToken
 from . import places
 from .errors import ChecksumMismatch, Offline, StoreError
-from .https import part_file
+from .https import about_file, part_file
 from .hub_cache import find_in_hub, no_litter, remove_from_hub
 from .lock import download_lock
 from .records import Records, sha256
@@ -116,7 +116,7 @@ class WeightStore:
     def state(self, card: ModelCard) -> CardState:
         """What is on this computer of a card."""
         path = self.find(card)
-        expected = card.sha256 or self.records.expected(_key(card))
+        expected = card.sha256 or self.records.expected(card.file_key)
         size = _size(path) if path is not None else None
         if size is None:  # or it was removed just now
             path, size = None, _size(part_file(self.home(card))) or 0
@@ -191,7 +191,7 @@ class WeightStore:
                 f"{self.home(card).parent}",
                 card.source,
             )
-        with download_lock(self.folder, _key(card), card, progress, cancel):
+        with download_lock(self.folder, card.file_key, card, progress, cancel):
             found = self.find(card)  # by another process, meanwhile
             if found is not None:
                 return found
@@ -226,7 +226,7 @@ class WeightStore:
         found = self.records.measure(path, on_bytes)
         if known:
             return "good" if found == known else "damaged"
-        self.records.expect(_key(card), found)
+        self.records.expect(card.file_key, found)
         return "unverified"
 
     def remove(self, card: ModelCard) -> int:
@@ -255,7 +255,7 @@ class WeightStore:
         freed, own = 0, self.home(card)
         found = self.find(card)
         part = part_file(own)
-        for path in (own, part, part.with_name(part.name + ".json")):
+        for path in (own, part, about_file(part)):
             with contextlib.suppress(FileNotFoundError):
                 size = path.stat().st_size
                 path.unlink()
@@ -263,7 +263,7 @@ class WeightStore:
         hub = places.hub_folder(self._chosen)
         if find_in_hub(card, hub) is not None:
             freed += remove_from_hub(card.repository, hub)
-        self.records.forget(_key(card), found)
+        self.records.forget(card.file_key, found)
         left = self.find(card)
         if left is not None:
             raise StoreError(
@@ -291,8 +291,8 @@ class WeightStore:
             if progress is not None:
                 progress(Transfer(card.title, "checking", done, total))
 
-        found = self.records.measure(path, on_bytes)
-        expected = card.sha256 or told or self.records.expected(_key(card))
+        found = sha256(path, on_bytes)
+        expected = card.sha256 or told or self.records.expected(card.file_key)
         if expected and found != expected:
             self._discard(card, path)
             raise ChecksumMismatch(
@@ -303,25 +303,23 @@ class WeightStore:
                 card.source,
             )
         if card.url:
-            path.replace(own)
-            part = part_file(own)
-            part.with_name(part.name + ".json").unlink(missing_ok=True)
-            path = own
-            self.records.measure(path)
-        self.records.expect(_key(card), found)
+            about_file(path).unlink(missing_ok=True)
+            path = path.replace(own)
+        self.records.keep(path, found)
+        self.records.expect(card.file_key, found)
         return path
 
     def _discard(self, card: ModelCard, path: Path) -> None:
         if card.url:
             path.unlink(missing_ok=True)
-            path.with_name(path.name + ".json").unlink(missing_ok=True)
+            about_file(path).unlink(missing_ok=True)
         else:
             remove_from_hub(card.repository, places.hub_folder(self._chosen))
 
     def _hold(self, card: ModelCard, path: Path, found: str) -> None:
-        expected = card.sha256 or self.records.expected(_key(card))
+        expected = card.sha256 or self.records.expected(card.file_key)
         if not expected:
-            self.records.expect(_key(card), found)
+            self.records.expect(card.file_key, found)
         elif found != expected:
             known = "published" if card.sha256 else "recorded when it was first used"
             repair = (
@@ -341,10 +339,3 @@ def _size(path: Path) -> int | None:
         return path.stat().st_size
     except FileNotFoundError:
         return None
-
-
-def _key(card: ModelCard) -> str:
-    """What a recorded checksum belongs to: a published file, or one of the user's."""
-    if card.path is not None:
-        return str(card.path)
-    return card.url or f"{card.repository or card.folder}/{card.filename}"
