@@ -34,7 +34,7 @@ from tomlkit.exceptions import TOMLKitError
 from ..store import config_folder
 from .cards import CARDS, CLIPS, DEMO, SAMS, VFMS, ModelCard
 from .errors import OwnFileError
-from .specs import SPECS, ModelSpec
+from .specs import SPECS, ModelSpec, titles
 
 __all__ = [
     "Catalogue",
@@ -161,10 +161,8 @@ class OwnPreset(BaseModel):
                     f"{', '.join(known)}"
                 )
             parts[role] = cards[name]
-        words = ", ".join(card.title for card in parts.values())
-        return ModelSpec(
-            self.name, self.title or self.name, self.about or f"{words}.", **parts
-        )
+        about = self.about or titles(*parts.values())
+        return ModelSpec(self.name, self.title or self.name, about, **parts)
 
 
 @dataclass(frozen=True)

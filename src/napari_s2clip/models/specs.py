@@ -26,6 +26,7 @@ __all__ = [
     "ModelSpec",
     "PartName",
     "Precision",
+    "titles",
 ]
 
 
@@ -83,7 +84,7 @@ class ModelSpec:
             return self
         return replace(
             self,
-            description=f"{self.clip.title}, {vfm.title}, {self.sam.title}.",
+            description=titles(self.clip, vfm, self.sam),
             vfm=vfm,
             # What a specification changes here, it does for its own fusion model.
             proxy_gamma=type(self).proxy_gamma,
@@ -105,8 +106,7 @@ class ModelSpec:
         sam = _known(name, SAMS, "sam", "SAM")
         if sam == self.sam:
             return self
-        description = f"{self.clip.title}, {self.vfm.title}, {sam.title}."
-        return replace(self, description=description, sam=sam)
+        return replace(self, description=titles(self.clip, self.vfm, sam), sam=sam)
 
     @property
     def parts(self) -> tuple[ModelCard, ModelCard, ModelCard]:
@@ -197,6 +197,11 @@ SPECS: Final[dict[str, ModelSpec]] = {
 
 PRESETS: Final = ("demo", "fast", "balanced", "best")
 """Names of the specifications that are chosen for a purpose."""
+
+
+def titles(*cards: ModelCard) -> str:
+    """What describes models that have no words of their own together."""
+    return f"{', '.join(card.title for card in cards)}."
 
 
 def _known(
