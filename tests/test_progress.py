@@ -32,6 +32,11 @@ def test_overall_counts_every_stage_the_same(stage, done, total, overall):
     assert Progress(stage, done, total).overall == pytest.approx(overall)
 
 
+def test_every_tile_is_an_equal_piece_of_the_run():
+    assert Progress("encode", 1, 4, piece=2, pieces=5).overall == pytest.approx(0.45)
+    assert Progress("refine", 1, 1, piece=4, pieces=5).overall == pytest.approx(1)
+
+
 def test_without_listeners_nothing_happens():
     Reporter()("load", 1, 1)
 

@@ -32,18 +32,25 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """One report: ``done`` of ``total`` steps of ``stage`` are finished."""
+    """One report: ``done`` of ``total`` steps of ``stage`` are finished.
+
+    A run over several tiles or slices goes through the stages once for each:
+    ``piece`` (from 0) of ``pieces``.
+    """
 
     stage: Stage
     done: int
     total: int
     message: str = ""
+    piece: int = 0
+    pieces: int = 1
 
     @property
     def overall(self) -> float:
         """How much of the whole run is over, 0 to 1; every stage counts the same."""
         share = min(1.0, self.done / self.total) if self.total else 0.0
-        return (STAGES.index(self.stage) + share) / len(STAGES)
+        share = (STAGES.index(self.stage) + share) / len(STAGES)
+        return (self.piece + share) / self.pieces
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]

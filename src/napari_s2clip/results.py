@@ -61,6 +61,8 @@ class Segmentation:
         ready for JSON.
     seconds : dict of str to float
         Wall time by stage.
+    owners : ndarray of int32, shape (H, W), or None
+        Id of the region that gave `refined` its class at a pixel, 0 where none did.
     """
 
     classes: ClassSet
@@ -71,6 +73,7 @@ class Segmentation:
     probabilities: NDArray[np.float32]
     provenance: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
+    owners: NDArray[np.int32] | None = None
 
     def __repr__(self) -> str:
         height, width = self.coarse.shape
