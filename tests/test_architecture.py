@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "results",
         ),
         *(
-            "results",
+            "time_left",
             "settings",
             "sizes",
             "versions",

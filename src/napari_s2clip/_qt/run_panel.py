@@ -6,6 +6,7 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..progress import STAGES, Progress, Stage
+from ..time_left import TimeLeft, in_words
 from .texts import breakable
 from .worker import Download
 
@@ -36,6 +37,7 @@ class RunPanel(QWidget):
         self.status.setWordWrap(True)
         self._running = False
         self._downloading = False
+        self._left = TimeLeft()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
@@ -52,6 +54,7 @@ class RunPanel(QWidget):
         """A run has begun."""
         self._running = True
         self._downloading = False
+        self._left = TimeLeft()
         self.button.setText("Cancel")
         self.button.setEnabled(True)
         self.bar.setValue(0)
@@ -74,7 +77,10 @@ class RunPanel(QWidget):
         done = round(self.bar.maximum() * progress.overall)
         self.bar.setValue(max(self.bar.value(), done))
         self.bar.setFormat(f"{stage}/{len(STAGES)} {_TITLES[progress.stage]}")
-        if progress.message:
+        left = self._left.after(progress)
+        if left is not None:
+            self.status.setText(_joined(progress.message, f"{in_words(left)} left"))
+        elif progress.message:
             self.status.setText(progress.message)
 
     def show_download(self, download: Download) -> None:
@@ -100,3 +106,7 @@ class RunPanel(QWidget):
             self.cancel_requested.emit()
         else:
             self.run_requested.emit()
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
