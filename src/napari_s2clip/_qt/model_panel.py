@@ -29,6 +29,7 @@ class ModelPanel(QWidget):
     """
 
     spec_changed = Signal()
+    method_changed = Signal(str)
 
     def __init__(
         self, store: WeightStore | None = None, parent: QWidget | None = None
@@ -78,7 +79,7 @@ class ModelPanel(QWidget):
 
     @property
     def settings(self) -> Settings:
-        """What a run is to do."""
+        """Settings that name the chosen method; the rest are defaults."""
         return Settings.model_validate({"method": self.method})
 
     @property
@@ -101,13 +102,20 @@ class ModelPanel(QWidget):
         self._store = store
         self.refresh()
 
-    def missing(self) -> list[ModelCard]:
+    def missing(self, settings: Settings | None = None) -> list[ModelCard]:
         """The models that a run needs and that are not on this computer."""
-        return missing_cards(self.spec, needed_parts(self.settings), self._store)
+        parts = needed_parts(settings or self.settings)
+        return missing_cards(self.spec, parts, self._store)
 
     def choose(self, name: str) -> None:
         """Choose a preset by name."""
         self.model_box.setCurrentIndex(self.model_box.findData(name))
+
+    def choose_method(self, name: str) -> None:
+        """Choose a method by name; one that is not known changes nothing."""
+        index = self.method_box.findData(name)
+        if index >= 0:
+            self.method_box.setCurrentIndex(index)
 
     def reload(self) -> None:
         """Read the list of presets again; the choice stays while it is there."""
@@ -143,6 +151,7 @@ class ModelPanel(QWidget):
             f"How image tokens become features: {METHODS[self.method].about}"
         )
         self.refresh()
+        self.method_changed.emit(self.method)
 
 
 def _offered() -> tuple[dict[str, ModelSpec], str]:

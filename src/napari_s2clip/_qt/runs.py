@@ -1,0 +1,106 @@
+"""Runs and live updates, one at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+
+from ..progress import CancelToken
+from .worker import Engine, Outcome, Report, Request, start_run
+
+__all__ = ["Runs"]
+
+
+class Runs(QObject):
+    """Starts what is asked for, in a thread.
+
+    A run is never interrupted by anything but `cancel`. A live update makes way: for a
+    newer one, because only the newest state of the controls matters, and for a run.
+
+    Parameters
+    ----------
+    engine : Engine
+    """
+
+    progressed = Signal(object, object)
+    """The `Request`, and what is reported about it."""
+
+    ended = Signal(object, object)
+    """The `Request`, and its `Outcome`; None if it was cancelled."""
+
+    # Emitted in the thread of the work, received in the GUI's.
+    _reported = Signal(object, object)
+
+    def __init__(self, engine: Engine, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._request: Request | None = None
+        self._waiting: Request | None = None
+        self._cancel: CancelToken | None = None
+        self._reported.connect(self._on_report)
+
+    @property
+    def request(self) -> Request | None:
+        """What is under way."""
+        return self._request
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way or waits for an update to make way."""
+        waits = self._waiting is not None and not self._waiting.live
+        return waits or (self._request is not None and not self._request.live)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the models are in use."""
+        return self._request is not None
+
+    @property
+    def cancelling(self) -> bool:
+        """Whether what is under way was asked to stop."""
+        return self._cancel is not None and self._cancel.cancelled
+
+    def start(self, request: Request) -> bool:
+        """Start a run or a live update; False if a run is under way."""
+        if self.running:
+            return False
+        if self._request is None:
+            self._launch(request)
+        else:
+            self._waiting = request
+            self._stop()
+        return True
+
+    def cancel(self) -> None:
+        """Ask what is under way to stop at its next step, and forget what waits."""
+        self._waiting = None
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._cancel is not None:
+            self._cancel.cancel()
+
+    def _launch(self, request: Request) -> None:
+        self._request, self._cancel = request, CancelToken()
+        report: Report = lambda progress: self._reported.emit(request, progress)  # noqa: E731
+        start_run(
+            self._engine,
+            request,
+            self._cancel,
+            progress=report,
+            returned=self._on_returned,
+        )
+
+    def _on_report(self, request: Request, progress: Any) -> None:
+        if request is self._request and not self.cancelling:
+            self.progressed.emit(request, progress)
+
+    def _on_returned(self, outcome: Outcome) -> None:
+        request, cancelled = self._request, self.cancelling
+        self._request = self._cancel = None
+        self.ended.emit(request, None if cancelled else outcome)
+        waiting, self._waiting = self._waiting, None
+        # Who listens may have started something.
+        if waiting is not None and self._request is None:
+            self._launch(waiting)
