@@ -54,11 +54,11 @@ def make_result(
     import pandas as pd
 
     classes = names if isinstance(names, ClassSet) else ClassSet(names)
-    coarse = stripes(shape, len(classes))
-    ids = np.arange(1, len(classes) + 1)
+    coarse = classes.label_values(stripes(shape, len(classes)))
+    ids = np.array(classes.ids)
     table = pd.DataFrame(
         {
-            "region": ids,
+            "region": np.arange(1, len(ids) + 1),
             "class_id": ids,
             "class_name": [classes.name_of(i) for i in ids],
             "area": [int((coarse == i).sum()) for i in ids],
@@ -76,7 +76,7 @@ def make_result(
     return Segmentation(
         classes=classes,
         coarse=coarse,
-        regions=coarse.astype(np.int32),
+        regions=stripes(shape, len(classes)).astype(np.int32),
         region_table=table.astype(REGION_COLUMNS),
         refined=coarse.copy(),
         probabilities=np.full((len(classes), *shape), 0.5, np.float32),

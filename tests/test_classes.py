@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,52 @@ def test_ids_follow_the_order():
             classes.name_of(value)
 
 
+def test_ids_may_have_gaps_and_any_order():
+    classes = ClassSet([ClassEntry("cat", id=3), "dog", ClassEntry("cow", id=7)])
+    assert classes.ids == (3, 1, 7)
+    assert [classes.id_of(name) for name in classes.names] == [3, 1, 7]
+    assert [classes.name_of(i) for i in (0, 1, 3, 7)] == [
+        "background",
+        "dog",
+        "cat",
+        "cow",
+    ]
+    # A class keeps its colour wherever it stands.
+    assert classes.colours == tuple(default_colour(i) for i in (2, 0, 6))
+    assert classes.colour_of(7) == default_colour(6)
+    for look_up in (classes.name_of, classes.colour_of):
+        with pytest.raises(KeyError):
+            look_up(2)
+    with pytest.raises(KeyError):
+        classes.colour_of(0)
+    assert ClassSet(classes) == classes
+    assert classes != ClassSet(["cat", "dog", "cow"])
+
+
+@given(st.lists(st.none() | st.integers(1, 12), min_size=1, max_size=8))
+def test_classes_without_an_id_get_the_smallest_free_ones(wanted):
+    entries = [ClassEntry(f"c{i}", id=number) for i, number in enumerate(wanted)]
+    given_ids = [number for number in wanted if number is not None]
+    if len(set(given_ids)) < len(given_ids):
+        with pytest.raises(ValueError, match=r"id \d+ is given twice"):
+            ClassSet(entries)
+        return
+    ids = ClassSet(entries).ids
+    assert len(set(ids)) == len(ids)
+    assert [i for i, w in zip(ids, wanted, strict=True) if w is not None] == given_ids
+    new = [i for i, w in zip(ids, wanted, strict=True) if w is None]
+    assert new == [i for i in range(1, 30) if i not in given_ids][: len(new)]
+
+
+def test_positions_become_label_values():
+    positions = np.array([[0, 1], [3, 2]], np.uint16)
+    classes = ClassSet([ClassEntry("cat", id=3), "dog", ClassEntry("cow", id=7)])
+    found = classes.label_values(positions)
+    assert found.tolist() == [[0, 3], [7, 1]]
+    assert found.dtype == np.uint16
+    assert ClassSet(["cat", "dog", "cow"]).label_values(positions) is positions
+
+
 def test_synonyms_are_separated_by_bars_and_blanks_are_tidied():
     (entry,) = ClassSet(["  sports   car |\tautomobile|motor\ncar "]).entries
     assert entry.name == "sports car"
@@ -39,7 +87,7 @@ def test_synonyms_are_separated_by_bars_and_blanks_are_tidied():
 def test_entries_keep_their_colour_and_others_get_one_by_position():
     given_entry = ClassEntry("cat", ("kitten",), "#A0b1C2")
     classes = ClassSet([given_entry, "dog", ClassEntry("cow")])
-    assert classes.entries[0] == given_entry
+    assert classes.entries[0] == replace(given_entry, id=1)
     assert classes.colours == ("#A0b1C2", default_colour(1), default_colour(2))
 
 
@@ -75,6 +123,22 @@ def test_text_is_parsed_by_lines_and_semicolons():
         ([ClassEntry("cat", colour="red")], [], r"classes\[0\]: colour must be"),
         ([ClassEntry("cat", colour="#12345")], [], "got '#12345'"),
         ([ClassEntry("cat", colour="#1234567")], [], "colour must be"),
+        (
+            [ClassEntry("cat", id=0)],
+            [],
+            r"classes\[0\]: id must be .* 1 to 65534, got 0",
+        ),
+        ([ClassEntry("cat", id=65_535)], [], "id must be a whole number"),
+        ([ClassEntry("cat", id=1.0)], [], "id must be a whole number"),
+        ([ClassEntry("cat", id=True)], [], "id must be a whole number"),
+        (
+            [ClassEntry("cat", id=3), "cow", ClassEntry("dog", id=3)],
+            [],
+            "id 3 is given twice \\('cat' and 'dog'\\)",
+        ),
+        ([ClassEntry("a", threshold=1.5)], [], r"\[0\]: threshold must be from 0 to 1"),
+        ([ClassEntry("a", threshold=float("nan"))], [], "threshold must be.*got nan"),
+        ([ClassEntry("a", threshold="0.5")], [], "threshold must be"),
     ],
 )
 def test_what_cannot_be_classes_is_refused(classes, background, message):
@@ -104,6 +168,14 @@ def test_plain_data_goes_through_json():
         ],
         "background": ["sky"],
     }
+
+
+def test_plain_data_has_thresholds_where_there_are_any():
+    classes = ClassSet([ClassEntry("cat", id=9, threshold=0.25), "dog"])
+    assert classes.thresholds == (0.25, 0.0)
+    cat, dog = classes.to_dict()["classes"]
+    assert (cat["id"], cat["threshold"]) == (9, 0.25)
+    assert (dog["id"], "threshold" in dog) == (1, False)
 
 
 def test_equal_sets_are_equal():

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_s2clip import coarse
-from napari_s2clip.classes import ClassSet
-from napari_s2clip.coarse import classify, resize_rows
+from napari_s2clip.classes import ClassEntry, ClassSet
+from napari_s2clip.coarse import choose_labels, classify, resize_rows
 
 
 @given(
@@ -82,6 +82,37 @@ def test_improbable_pixels_become_background():
     rows = [[3.0, 0.1], [0.0, 0.0]]
     assert run(rows, classes, probability_threshold=0.6).labels.tolist() == [[1, 0]]
     assert run(rows, classes, probability_threshold=0.5).labels.tolist() == [[1, 1]]
+
+
+def test_a_class_may_have_a_threshold_of_its_own():
+    rows = [[3.0, 0.4, 0.0, 0.0], [0.0, 0.0, 0.4, 0.0], [0.0, 0.0, 0.0, 3.0]]
+    sky = ["sky"]
+
+    def labels(first, second, common=0.0):
+        entries = [
+            ClassEntry("a", threshold=first),
+            ClassEntry("b", threshold=second),
+        ]
+        found = run(rows, ClassSet(entries, sky), probability_threshold=common)
+        return found.labels.tolist()[0]
+
+    # p of the best class: 0.91, 0.43, 0.43, and the background word wins the last.
+    assert labels(0, 0) == [1, 1, 2, 0]
+    assert labels(0.5, 0) == [1, 0, 2, 0]
+    assert labels(0, 0.5) == [1, 1, 0, 0]
+    assert labels(0.95, 0) == [0, 0, 2, 0]
+    # The larger one counts.
+    assert labels(0.1, 0, common=0.5) == [1, 0, 0, 0]
+    assert labels(0.95, 0, common=0.5) == [0, 0, 0, 0]
+
+
+@given(st.floats(0, 1, width=32))
+def test_equal_thresholds_are_the_common_one(threshold):
+    maps = torch.rand(4, 6, 7, generator=torch.Generator().manual_seed(0))
+    maps[0, 0, 0] = threshold  # at the limit, too
+    common = choose_labels(maps, 3, threshold)
+    assert torch.equal(choose_labels(maps, 3, 0.0, [threshold] * 3), common)
+    assert torch.equal(choose_labels(maps, 3, threshold, [0.0] * 3), common)
 
 
 def test_blocks_do_not_change_the_result(monkeypatch):

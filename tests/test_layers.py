@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from napari.utils.colormaps.standardize_color import transform_color
 
-from napari_s2clip import ClassSet, Segmentation
+from napari_s2clip import ClassEntry, ClassSet, Segmentation
 from napari_s2clip.layers import KEY, add_segmentation, class_names
 from napari_s2clip.plane import take_plane
 
@@ -54,6 +54,23 @@ def test_one_colour_a_class_in_all_layers(
     for region, class_id in zip((1, 2, 3), (3, 3, 1), strict=True):
         colour = added["regions"].get_color(region)
         np.testing.assert_allclose(colour, colours[class_id - 1])
+
+
+def test_colours_and_names_follow_the_ids(
+    viewer: ViewerModel, image: Image, make_result: Make
+) -> None:
+    entries = [ClassEntry("cat", id=3), "dog", ClassEntry("fox", id=7)]
+    result = make_result(names=ClassSet(entries))
+    added = add_segmentation(viewer, image, result)
+    refined, regions = added["refined"], added["regions"]
+    assert np.unique(refined.data).tolist() == [0, 1, 3, 7]
+    assert refined.features["index"].tolist() == [0, 3, 1, 7]
+    assert refined.features["class"].tolist() == ["background", "cat", "dog", "fox"]
+    assert regions.features["class"].tolist() == ["cat", "dog", "fox"]
+    for region, value in zip((1, 2, 3), (3, 1, 7), strict=True):
+        colour = transform_color(result.classes.colour_of(value))[0]
+        np.testing.assert_allclose(refined.get_color(value), colour)
+        np.testing.assert_allclose(regions.get_color(region), colour)
 
 
 def test_other_labels_can_be_painted_and_seen(

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_s2clip import S2CLIP, Cancelled, CancelToken, ClassSet, Settings
+from napari_s2clip import (
+    S2CLIP,
+    Cancelled,
+    CancelToken,
+    ClassEntry,
+    ClassSet,
+    Settings,
+)
 from napari_s2clip.completion import complete_settings
 from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.image import to_rgb
@@ -120,6 +127,54 @@ def test_class_order_is_the_label_order(model, image):
     one = model.segment(image, ["cat", "dog"], settings=Settings(refine=False))
     two = model.segment(image, ["dog", "cat"], settings=Settings(refine=False))
     np.testing.assert_array_equal(one.coarse, 3 - two.coarse)
+
+
+@pytest.fixture(scope="module")
+def seen() -> tuple:
+    """The trained models, features of a scene, and words of which each one wins."""
+    model = S2CLIP.load("demo", device="cpu")
+    scene = draw_scene(192, np.random.default_rng(0), difficulty="hard")
+    return model, model.encode(scene.image), scene.names[:4], ["red ellipse"]
+
+
+@pytest.mark.parametrize("mode", ["fixed", "trident"])
+def test_ids_with_gaps_change_nothing_but_the_values(seen, mode):
+    model, features, names, background = seen
+    settings = loose(refine_mode=mode, refine_background=True)
+    entries = [
+        ClassEntry(name, id=value)
+        for name, value in zip(names, (3, 1, 7, None), strict=True)
+    ]
+    plain, result = (
+        model.segment(features, ClassSet(some, background), settings=settings)
+        for some in (names, entries)
+    )
+    values = np.array([0, 3, 1, 7, 2], np.uint16)
+    assert len(np.unique(plain.coarse)) == len(np.unique(plain.refined)) == 5
+    for name in ("coarse", "refined", "region_classes"):
+        found = getattr(result, name)
+        np.testing.assert_array_equal(found, values[getattr(plain, name)])
+        assert found.dtype == np.uint16
+    np.testing.assert_array_equal(result.probabilities, plain.probabilities)
+    np.testing.assert_array_equal(result.regions, plain.regions)
+    table, expected = result.region_table, plain.region_table
+    assert table["refined"].any()
+    assert table["class_id"].tolist() == values[expected["class_id"]].tolist()
+    assert table.drop(columns="class_id").equals(expected.drop(columns="class_id"))
+
+
+@pytest.mark.parametrize("refiner", ["none", "pamr"])
+def test_a_threshold_of_one_class_sends_its_pixels_to_the_background(seen, refiner):
+    model, features, names, _ = seen
+    settings = Settings(refine=False, probability_refiner=refiner, pamr_iterations=2)
+    plain = model.segment(features, names, settings=settings)
+    own = plain.coarse == 1
+    limit = float(np.median(plain.probabilities[0][own]))
+    entries = [ClassEntry(names[0], threshold=limit), *names[1:]]
+    result = model.segment(features, entries, settings=settings)
+    gone = own & (plain.probabilities[0] < limit)
+    assert 0 < gone.sum() < own.sum()
+    np.testing.assert_array_equal(result.coarse, np.where(gone, 0, plain.coarse))
 
 
 def test_background_words_map_to_zero(model, image):

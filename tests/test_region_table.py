@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_s2clip import ClassSet
+from napari_s2clip import ClassEntry, ClassSet
 from napari_s2clip.refine.result import Refinement
 from napari_s2clip.region_table import region_table
 from napari_s2clip.regions import (
@@ -56,6 +56,8 @@ def test_classes_have_names_where_there_are_any():
     named = table_of((4, 8), ClassSet(["cat"]))
     assert list(named) == list(REGION_COLUMNS)
     assert named["class_name"].tolist() == ["cat"]
+    other = table_of((4, 8), ClassSet([ClassEntry("cat", id=7)]))
+    assert other[["class_id", "class_name"]].to_numpy().tolist() == [[7, "cat"]]
     nameless = table_of((4, 8))
     assert list(nameless) == [name for name in REGION_COLUMNS if name != "class_name"]
     assert nameless["class_id"].tolist() == [1]

@@ -1,12 +1,18 @@
-"""The classes of a run: names, synonyms, colours, ids."""
+"""The classes of a run: names, synonyms, colours, ids, thresholds."""
 
 from __future__ import annotations
 
 import colorsys
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["MAX_CLASSES", "ClassEntry", "ClassSet", "Classes", "default_colour"]
 
@@ -24,6 +30,8 @@ _PALETTE = (
     (0xE6, 0x9F, 0x00),
     (0x00, 0x72, 0xB2),
 )
+
+_Integer = TypeVar("_Integer", bound=np.integer)
 
 _GOLDEN_RATIO = 0.618_033_988_75
 
@@ -58,12 +66,19 @@ class ClassEntry:
     synonyms : tuple of str
         More phrases for the same class; the most probable one counts at each pixel.
     colour : str
-        ``"#rrggbb"``; empty means "by position" (see `default_colour`).
+        ``"#rrggbb"``; empty means "by id" (see `default_colour`).
+    id : int, optional
+        Label value, 1 to `MAX_CLASSES`; a `ClassSet` gives one where there is none.
+    threshold : float
+        Pixels of this class that are less probable become background, also where
+        ``Settings.probability_threshold`` is lower.
     """
 
     name: str
     synonyms: tuple[str, ...] = ()
     colour: str = ""
+    id: int | None = None
+    threshold: float = 0.0
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -90,8 +105,30 @@ def _check_colour(colour: object, where: str) -> None:
         raise ValueError(f'{where}: colour must be "#rrggbb" or empty, got {colour!r}')
 
 
+def _check_id(value: object, where: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        number = int(value)
+        if 1 <= number <= MAX_CLASSES:
+            return number
+    raise ValueError(
+        f"{where}: id must be a whole number from 1 to {MAX_CLASSES}, got {value!r}"
+    )
+
+
+def _check_threshold(value: Any, where: str) -> float:
+    number = isinstance(value, int | float | np.integer | np.floating)
+    if number and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError(f"{where}: threshold must be from 0 to 1, got {value!r}")
+
+
 class ClassSet:
-    """Ordered classes; the i-th one (from 1) has label value i, 0 is background.
+    """Ordered classes, each with a label value, its id; 0 is background.
+
+    Ids need not follow the order and may have gaps. Classes without one get, in order,
+    the smallest that are free, so that names alone are numbered 1, 2, 3 and so on.
 
     Parameters
     ----------
@@ -104,8 +141,9 @@ class ClassSet:
     ------
     ValueError
         If there are no classes, more than `MAX_CLASSES`, a name is blank, twice in the
-        list, or also a background word (letter case does not matter), or a colour is
-        not ``"#rrggbb"``.
+        list, or also a background word (letter case does not matter), a colour is not
+        ``"#rrggbb"``, a threshold not from 0 to 1, or an id no label value or twice in
+        the list.
 
     Examples
     --------
@@ -114,6 +152,8 @@ class ClassSet:
     ('cat', 'car')
     >>> classes.id_of("car")
     2
+    >>> ClassSet([ClassEntry("cat", id=3), "dog"]).ids
+    (3, 1)
     """
 
     def __init__(
@@ -136,9 +176,9 @@ class ClassSet:
                 f"classes has {len(given):,} names; a uint16 label map holds at most "
                 f"{MAX_CLASSES:,}: split the list"
             )
-        self._entries = tuple(
-            self._entry(item, index) for index, item in enumerate(given)
-        )
+        entries = [self._entry(item, index) for index, item in enumerate(given)]
+        self._entries = _numbered(entries)
+        self._by_id = {entry.id: entry for entry in self._entries}
         self._background = tuple(
             _clean(word, f"background[{i}]") for i, word in enumerate(background)
         )
@@ -148,20 +188,22 @@ class ClassSet:
     def _entry(item: str | ClassEntry, index: int) -> ClassEntry:
         where = f"classes[{index}]"
         if isinstance(item, ClassEntry):
-            name, synonyms, colour = item.name, item.synonyms, item.colour
+            entry = item
         elif isinstance(item, str):
-            name, *synonyms_list = item.split("|")
-            synonyms, colour = tuple(synonyms_list), ""
+            name, *synonyms = item.split("|")
+            entry = ClassEntry(name, tuple(synonyms))
         else:
             raise ValueError(
                 f"{where} must be a name or a ClassEntry, got {type(item).__name__}"
             )
-        _refuse_text(synonyms, f"the synonyms in {where}")
-        _check_colour(colour, where)
+        _refuse_text(entry.synonyms, f"the synonyms in {where}")
+        _check_colour(entry.colour, where)
         return ClassEntry(
-            _clean(name, where),
-            tuple(_clean(s, f"a synonym in {where}") for s in synonyms),
-            colour or default_colour(index),
+            _clean(entry.name, where),
+            tuple(_clean(s, f"a synonym in {where}") for s in entry.synonyms),
+            entry.colour,
+            _check_id(entry.id, where),
+            _check_threshold(entry.threshold, where),
         )
 
     def _refuse_duplicates(self) -> None:
@@ -196,26 +238,48 @@ class ClassSet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Class names in order; ``names[i - 1]`` belongs to label value i."""
+        """Class names in order."""
         return tuple(e.name for e in self._entries)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Label values in order."""
+        return tuple(_id(e) for e in self._entries)
 
     @property
     def colours(self) -> tuple[str, ...]:
         """Colours ``"#rrggbb"`` in order."""
         return tuple(e.colour for e in self._entries)
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Thresholds in order."""
+        return tuple(e.threshold for e in self._entries)
+
     def id_of(self, name: str) -> int:
         """Label value of a class name; `KeyError` if there is none."""
-        for index, entry in enumerate(self._entries):
+        for entry in self._entries:
             if entry.name == name:
-                return index + 1
+                return _id(entry)
         raise KeyError(name)
 
     def name_of(self, value: int) -> str:
         """Class name of a label value; ``"background"`` for 0, else `KeyError`."""
-        if not 0 <= value <= len(self._entries):
-            raise KeyError(value)
-        return self._entries[value - 1].name if value else "background"
+        return "background" if value == 0 else self._by_id[value].name
+
+    def colour_of(self, value: int) -> str:
+        """Colour of a label value; `KeyError` if no class has it."""
+        return self._by_id[value].colour
+
+    def label_values(self, positions: NDArray[_Integer]) -> NDArray[_Integer]:
+        """Label values of positions: 0 stays 0, i becomes the id of the i-th class.
+
+        The array itself where the ids follow the order.
+        """
+        if self.ids == tuple(range(1, len(self) + 1)):
+            return positions
+        values: NDArray[_Integer] = np.array([0, *self.ids], positions.dtype)
+        return np.asarray(values[positions])
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -237,19 +301,50 @@ class ClassSet:
         return f"ClassSet({list(self.names)}, background={list(self._background)})"
 
     def to_dict(self) -> dict[str, object]:
-        """Plain data for JSON: ids, names, synonyms, colours, background."""
+        """Plain data for JSON: ids, names, synonyms, colours, background.
+
+        A class has a threshold only where it is not 0.
+        """
         return {
             "classes": [
                 {
-                    "id": i,
+                    "id": e.id,
                     "name": e.name,
                     "synonyms": list(e.synonyms),
                     "colour": e.colour,
+                    **({"threshold": e.threshold} if e.threshold else {}),
                 }
-                for i, e in enumerate(self._entries, 1)
+                for e in self._entries
             ],
             "background": list(self._background),
         }
+
+
+def _numbered(entries: Sequence[ClassEntry]) -> tuple[ClassEntry, ...]:
+    """The entries with the smallest free ids, and colours, where they have none."""
+    owners: dict[int, str] = {}
+    for entry in entries:
+        if entry.id is None:
+            continue
+        if entry.id in owners:
+            raise ValueError(
+                f"classes: id {entry.id} is given twice ({owners[entry.id]!r} and "
+                f"{entry.name!r}); every class needs its own"
+            )
+        owners[entry.id] = entry.name
+    free = (number for number in count(1) if number not in owners)
+    found = []
+    for entry in entries:
+        number = next(free) if entry.id is None else entry.id
+        colour = entry.colour or default_colour(number - 1)
+        found.append(replace(entry, id=number, colour=colour))
+    return tuple(found)
+
+
+def _id(entry: ClassEntry) -> int:
+    """Id of an entry that has been numbered."""
+    assert entry.id is not None
+    return entry.id
 
 
 Classes: TypeAlias = ClassSet | Sequence[str | ClassEntry]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,9 @@ class CoarseMap:
     background: NDArray[np.float32] | None = None
 
 
-def choose_labels(maps: Tensor, count: int, threshold: float) -> Tensor:
+def choose_labels(
+    maps: Tensor, count: int, threshold: float, own: Sequence[float] = ()
+) -> Tensor:
     """The likeliest class of each pixel: i + 1 for plane i, 0 for background.
 
     Parameters
@@ -50,6 +52,8 @@ def choose_labels(maps: Tensor, count: int, threshold: float) -> Tensor:
         C.
     threshold : float
         Pixels whose likeliest plane is below it are background.
+    own : sequence of float, C long or empty
+        A threshold for each class; the larger one counts.
 
     Returns
     -------
@@ -57,7 +61,12 @@ def choose_labels(maps: Tensor, count: int, threshold: float) -> Tensor:
     """
     top, winner = maps.max(0)
     labels = winner + 1
-    labels[(labels > count) | (top < threshold)] = 0
+    limit: Tensor | float = threshold
+    if any(value > threshold for value in own):
+        # Background words have the common one.
+        limits = [*(max(threshold, value) for value in own), threshold]
+        limit = maps.new_tensor(limits)[winner]
+    labels[(labels > count) | (top < limit)] = 0
     return labels
 
 
@@ -94,7 +103,7 @@ def classify(
     p = softmax(scale · scores) over all phrases, or the scores divided by their sum
     where they are shares of the pixel already (no scale). A class's probability is the
     maximum over its phrases; background is a class of its own that maps to 0, and so do
-    pixels whose best class stays below ``probability_threshold``.
+    pixels whose best class stays below ``probability_threshold`` or its own threshold.
 
     Parameters
     ----------
@@ -129,7 +138,9 @@ def classify(
             index = groups.view(-1, 1, 1).expand_as(band)
             best = band.new_zeros((max(owner) + 1, *band.shape[1:]))
             band = best.scatter_reduce(0, index, band, "amax")
-        winner = choose_labels(band, len(classes), probability_threshold)
+        winner = choose_labels(
+            band, len(classes), probability_threshold, classes.thresholds
+        )
         probabilities[:, first:last] = band[: len(classes)].cpu().numpy()
         if background is not None:
             background[first:last] = band[len(classes)].cpu().numpy()

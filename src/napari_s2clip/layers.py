@@ -203,24 +203,26 @@ def _class_colours(classes: ClassSet) -> dict[int | None, Any]:
     return {
         None: _OTHER_LABEL,
         0: "transparent",
-        **dict(enumerate(classes.colours, 1)),
+        **dict(zip(classes.ids, classes.colours, strict=True)),
     }
 
 
 def _region_colours(result: Segmentation) -> dict[int | None, Any]:
-    colours = result.classes.colours
     table = result.region_table
     ids = zip(table["region"], table["class_id"], strict=True)
     return {
         None: _OTHER_LABEL,
         0: "transparent",
-        **{int(r): colours[c - 1] if c else _OTHER_LABEL for r, c in ids},
+        **{
+            int(r): result.classes.colour_of(int(c)) if c else _OTHER_LABEL
+            for r, c in ids
+        },
     }
 
 
 def _class_features(classes: ClassSet) -> dict[str, Any]:
     return {
-        "index": list(range(len(classes) + 1)),
+        "index": [0, *classes.ids],
         "class": ["background", *classes.names],
     }
 

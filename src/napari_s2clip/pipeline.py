@@ -305,14 +305,15 @@ class S2CLIP:
             refinement = self._refine(
                 features, coarse, regions, region_map, settings, report, kept
             )
+        # Until here classes go by their position; what is given back has their ids.
         return Segmentation(
             classes=classes,
-            coarse=coarse.labels,
+            coarse=classes.label_values(coarse.labels),
             regions=region_map,
             region_table=region_table(
                 regions, region_map, small[0].shape, refinement, classes
             ),
-            refined=refinement.refined,
+            refined=classes.label_values(refinement.refined),
             probabilities=coarse.probabilities,
             provenance=self.provenance(settings, features.notes),
             seconds=clock.seconds,
@@ -479,6 +480,7 @@ class S2CLIP:
             self.device,
             self.diffusion,
             step(2, REFINER_TITLES[refiner]),
+            thresholds=classes.thresholds,
         )
 
     def _refine(

@@ -37,7 +37,8 @@ def region_table(
         Height and width of the grid on which the regions were found.
     refinement : Refinement
     classes : ClassSet, optional
-        Without it there is no column of names.
+        Gives ids and names to the positions in ``regions.classes``; without it, the
+        positions are the ids and there is no column of names.
     """
     import pandas as pd
 
@@ -46,12 +47,13 @@ def region_table(
     points = points_in_image(regions.points, (grid[0], grid[1]), size)
     count = len(regions.classes)
     areas = np.bincount(region_map.ravel(), minlength=count + 1)[1 : count + 1]
-    names = {}
+    ids, names = regions.classes, {}
     if classes is not None:
-        names["class_name"] = [classes.name_of(int(c)) for c in regions.classes]
+        ids = classes.label_values(regions.classes)
+        names["class_name"] = [classes.name_of(value) for value in ids.tolist()]
     columns: dict[str, Any] = {
         "region": np.arange(1, count + 1),
-        "class_id": regions.classes,
+        "class_id": ids,
         **names,
         "area": areas,
         "mean_probability": regions.scores,

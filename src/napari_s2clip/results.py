@@ -40,9 +40,9 @@ class Segmentation:
     Attributes
     ----------
     classes : ClassSet
-        ``classes.names[i - 1]`` is the class of label value i.
+        Their ids are the label values.
     coarse : ndarray of uint16, shape (H, W)
-        Stage 2; 0 is background, i the i-th class.
+        Stage 2; label values, 0 is background.
     regions : ndarray of int32, shape (H, W)
         Region ids, 0 where no region is; id r is the row ``region == r`` of the table.
     region_table : pandas.DataFrame
@@ -55,7 +55,8 @@ class Segmentation:
     refined : ndarray of uint16, shape (H, W)
         Stage 3; equal to `coarse` where refinement was off or failed.
     probabilities : ndarray of float32, shape (C, H, W)
-        Probability of each class; background has what is missing to 1.
+        Probability of each class, in the order of ``classes``; background has what is
+        missing to 1.
     provenance : dict
         Models with checksums, settings, versions, notes on the input: plain data,
         ready for JSON.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_s2clip import S2CLIP, ClassSet
+from napari_s2clip import S2CLIP, ClassEntry, ClassSet
 from napari_s2clip.demo import evaluate as module
 from napari_s2clip.demo.evaluate import (
     DISTRACTORS,
@@ -9,6 +9,7 @@ from napari_s2clip.demo.evaluate import (
     blurred_truth,
     evaluate,
     scene_classes,
+    scene_iou,
 )
 from napari_s2clip.demo.scenes import Scene, scenes
 from napari_s2clip.demo.vocabulary import UNSEEN_OBJECTS, VOCABULARY
@@ -43,6 +44,17 @@ def test_specks_are_not_counted():
     iou = module._iou(everything_grass, truth, classes, ["grass", "red circle"])
     # 1,499 of 1,599 counted pixels are grass.
     assert iou == {"grass": pytest.approx(1499 / 1599), "red circle": 0.0}
+
+
+def test_scenes_are_measured_by_the_ids_of_the_classes():
+    scene = small_scene()
+    classes = ClassSet([ClassEntry("grass", id=9), "sand", "red circle"])
+    prediction = np.full((40, 40), 9, np.uint16)
+    prediction[:10, :10] = classes.id_of("red circle")
+    assert scene_iou(scene, prediction, classes) == {
+        "grass": pytest.approx(1499 / 1500),
+        "red circle": 1.0,
+    }
 
 
 def test_means_are_taken_by_scene_first():

@@ -10,7 +10,12 @@ from napari_s2clip.classes import ClassEntry
 from napari_s2clip.io.class_lists import read_classes, write_classes
 
 CLASSES = ClassSet(
-    [ClassEntry("cat", ("kitten",), "#123456"), "große Katze", "no"], ["sky", "yes"]
+    [
+        ClassEntry("cat", ("kitten",), "#123456", id=9, threshold=0.3),
+        "große Katze",
+        ClassEntry("no", id=1),
+    ],
+    ["sky", "yes"],
 )
 
 
@@ -39,6 +44,15 @@ def test_any_name_survives(tmp_path_factory, names):
         assert read_classes(folder / f"x{suffix}") == classes
 
 
+def test_our_own_files_may_leave_things_open(tmp_path):
+    path = tmp_path / "x.json"
+    entries = [{"name": "cat", "id": None}, {"name": "dog", "id": 1}, "cow"]
+    path.write_text(json.dumps({"classes": entries}))
+    classes = read_classes(path)
+    assert classes.ids == (2, 1, 3)
+    assert classes.thresholds == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("content", "names"),
     [
@@ -65,6 +79,7 @@ def test_any_name_survives(tmp_path_factory, names):
 def test_the_lists_of_others(tmp_path, content, names):
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(content))
     assert read_classes(tmp_path / "x.yaml").names == names
+    assert read_classes(tmp_path / "x.yaml").ids == tuple(range(1, len(names) + 1))
     (tmp_path / "x.json").write_text(json.dumps(content))
     assert read_classes(tmp_path / "x.json").names == names
 
@@ -102,6 +117,13 @@ def test_one_name_a_line(tmp_path):
         ("x.json", '{"classes": [{"name": "a", "colour": "red"}]}', "colour must be"),
         ("x.json", '{"classes": ["a"], "background": "sky"}', "background: it is no"),
         ("x.json", '{"classes": []}', "classes is empty"),
+        ("x.json", '{"classes": [{"name": "a", "id": "1"}]}', r"\[0\]: id must be"),
+        (
+            "x.json",
+            '{"classes": [{"name": "a", "id": 2}, {"name": "b", "id": 2}]}',
+            "id 2 is given twice",
+        ),
+        ("x.yaml", "classes: [{name: a, threshold: .nan}]", "threshold must be"),
         ("x.txt", "\n", "classes is empty"),
         ("x.txt", "cat\nCat", "is named twice"),
     ],

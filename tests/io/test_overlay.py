@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_s2clip.classes import ClassEntry, ClassSet
+from napari_s2clip.io import overlay as module
 from napari_s2clip.io.overlay import Mark, overlay, region_marks
 
 CLASSES = ClassSet(
@@ -78,6 +79,30 @@ def test_the_legend_lists_what_is_present_at_the_right():
     strip = overlay(image, labels, CLASSES)[:, 200:]
     assert has_colour(strip, list(cow)).any()
     assert not has_colour(strip, GREEN).any()
+
+
+def test_label_values_are_ids():
+    image, labels = halves()
+    gaps = ClassSet(
+        [replace(e, id=i) for e, i in zip(CLASSES, (300, 1, 7), strict=True)]
+    )
+    other = gaps.label_values(labels)
+    assert np.unique(other).tolist() == [0, 1, 300]
+    picture, plain = overlay(image, other, gaps), overlay(image, labels, CLASSES)
+    np.testing.assert_array_equal(picture[:200, :200], plain[:200, :200])
+    # The legend has "300 cat" where "1 cat" was.
+    strips = picture[:, 200:], plain[:, 200:]
+    assert strips[0].shape != strips[1].shape or (strips[0] != strips[1]).any()
+    for value in (2, 299, 301):
+        with pytest.raises(ValueError, match=f"the value {value}, which no class"):
+            overlay(image, np.full((200, 200), value), gaps)
+
+
+def test_the_legend_follows_the_order_of_the_classes():
+    gaps = ClassSet([ClassEntry("cat", id=3), "dog", ClassEntry("cow", id=7), "fox"])
+    present = np.bincount([0, 1, 1, 3, 7])
+    texts = [entry.text for entry in module._entries(present, gaps, "nothing")]
+    assert texts == ["3 cat", "1 dog", "7 cow", "0 nothing"]
 
 
 def test_an_empty_map_has_a_legend_too():
@@ -193,7 +218,8 @@ def test_notes_are_the_last_lines_of_the_legend():
         ({"image": np.zeros((200, 200, 3))}, "image must be uint8"),
         ({"labels": np.zeros((9, 9), int)}, "labels must be integers of the image's"),
         ({"labels": np.zeros((200, 200))}, "labels must be integers"),
-        ({"labels": np.full((200, 200), 4)}, "labels has values from 4 to 4"),
+        ({"labels": np.full((200, 200), 4)}, "labels has the value 4, which no class"),
+        ({"labels": np.full((200, 200), 70_000)}, "labels has values from 70000"),
         ({"labels": np.full((200, 200), -1)}, "labels has values from -1"),
         ({"boundaries": np.zeros((9, 9), int)}, "boundaries must be integers"),
         ({"alpha": 1.5}, "alpha must be from 0 to 1"),

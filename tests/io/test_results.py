@@ -146,13 +146,35 @@ def test_the_description_says_what_the_values_mean(tmp_path, result, image):
     assert data["background"] == ["sky"]
     # By label value: background, cat, chien, cow.
     assert data["pixels"] == {
-        "coarse": [10, 40, 30, 0],
-        "regions": [10, 40, 30, 0],
-        "refined": [17, 36, 27, 0],
+        "coarse": {"0": 10, "1": 40, "2": 30, "3": 0},
+        "regions": {"0": 10, "1": 40, "2": 30, "3": 0},
+        "refined": {"0": 17, "1": 36, "2": 27, "3": 0},
     }
     assert data["regions"] == 2
     assert data["seconds"] == {"encode": 0.5}
     assert data["provenance"] == result.provenance
+
+
+def test_label_values_are_ids(tmp_path, result, image):
+    ids = (3, 1, 7)
+    classes = ClassSet(
+        [replace(e, id=i) for e, i in zip(result.classes, ids, strict=True)], ["sky"]
+    )
+    gaps = replace(
+        result,
+        classes=classes,
+        coarse=classes.label_values(result.coarse),
+        refined=classes.label_values(result.refined),
+        region_table=result.region_table.assign(class_id=[3, 1]),
+    )
+    write_segmentation(gaps, image, tmp_path, "a")
+    data = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert [entry["id"] for entry in data["classes"]] == [3, 1, 7]
+    assert data["pixels"]["regions"] == {"0": 10, "3": 40, "1": 30, "7": 0}
+    assert data["pixels"]["refined"] == {"0": 17, "3": 36, "1": 27, "7": 0}
+    with tifffile.TiffFile(tmp_path / "a_coarse.tif") as tiff:
+        (metadata,) = tiff.shaped_metadata
+    assert metadata["values"] == {"0": "background", "1": "chien; à poil", "3": "cat"}
 
 
 def test_existing_files_are_not_touched(tmp_path, result, image):

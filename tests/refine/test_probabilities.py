@@ -94,6 +94,16 @@ def test_pamr_sees_the_background_too(coarse, image):
     assert (found.labels == 0).any()
 
 
+def test_thresholds_of_the_classes_hold_for_what_was_refined(coarse, image):
+    settings = Settings(probability_refiner="pamr", pamr_iterations=3)
+    plain = refine_probabilities(coarse, image, settings, CPU)
+    found = refine_probabilities(coarse, image, settings, CPU, thresholds=(0, 0.5))
+    gone = (plain.labels == 2) & (plain.probabilities[1] < 0.5)
+    assert gone.any()
+    assert (plain.labels[~gone] == 2).any()
+    np.testing.assert_array_equal(found.labels, np.where(gone, 0, plain.labels))
+
+
 def test_without_background_words_there_is_no_background(image):
     p = np.full((2, 12, 14), 0.5, np.float32)
     plain = CoarseMap(np.ones((12, 14), np.uint16), p)

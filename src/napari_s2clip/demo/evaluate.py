@@ -127,11 +127,11 @@ def scene_iou(
 
 
 def _truth(scene: Scene, classes: ClassSet) -> NDArray[np.uint16]:
-    """Truth in the label values of ``classes``; specks of other classes are ignored."""
+    """Truth by position in ``classes``, from 1; specks of other classes are ignored."""
     lookup = np.full(len(scene.names) + 1, _IGNORE, np.uint16)
     for value, name in enumerate(scene.names, 1):
         if name in classes.names:
-            lookup[value] = classes.id_of(name)
+            lookup[value] = classes.names.index(name) + 1
     return lookup[scene.labels]
 
 
@@ -141,12 +141,15 @@ def _iou(
     classes: ClassSet,
     present: Iterable[str],
 ) -> dict[str, float]:
+    """IoU by name; the prediction has label values, the truth is that of `_truth`."""
     from ..evaluation.metrics import IoU
 
+    positions = np.zeros(max(classes.ids) + 1, np.uint16)
+    positions[list(classes.ids)] = np.arange(1, len(classes) + 1)
     counts = IoU(len(classes) + 1, ignore_index=_IGNORE)
-    counts.accumulate(prediction, truth)
+    counts.accumulate(positions[prediction], truth)
     iou = counts.iou()
-    return {name: float(iou[classes.id_of(name)]) for name in present}
+    return {name: float(iou[classes.names.index(name) + 1]) for name in present}
 
 
 def blurred_truth(
@@ -176,13 +179,13 @@ def _oracle(
     model: S2CLIP,
     features: Any,
     truth: NDArray[np.uint16],
-    classes: int,
+    classes: ClassSet,
     settings: Settings,
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-    """Blurred truth and what SAM makes of it."""
+    """Label values of the blurred truth, and what SAM makes of it."""
     from ..refine import refine_map
 
-    probabilities = blurred_truth(truth, classes)
+    probabilities = blurred_truth(truth, len(classes))
     labels = (probabilities.argmax(0) + 1).astype(np.uint16)
     refined = refine_map(
         features.sam,
@@ -191,7 +194,7 @@ def _oracle(
         model.models.sam,
         settings,
     )
-    return labels, refined.refined
+    return classes.label_values(labels), classes.label_values(refined.refined)
 
 
 def evaluate(
@@ -237,7 +240,7 @@ def evaluate(
         if compare:
             maps["clip"] = model.segment(scene.image, classes, settings=vanilla).coarse
             maps["oracle"], maps["oracle_refined"] = _oracle(
-                model, features, truth, len(classes), settings
+                model, features, truth, classes, settings
             )
         yield SceneResult(
             scene,

@@ -28,8 +28,9 @@ def read_classes(path: str | Path) -> ClassSet:
     Returns
     -------
     ClassSet
-        In the order of the ids, where there are any; gaps close up. An entry for the
-        background, number 0 of that name, is left out.
+        From our own files with ids and thresholds. From others in the order of the
+        ids, where there are any; gaps close up, and an entry for the background, number
+        0 of that name, is left out.
 
     Raises
     ------
@@ -143,7 +144,14 @@ def _own(entry: Any, index: int) -> str | ClassEntry:
     synonyms = entry.get("synonyms") or []
     if not isinstance(synonyms, list):
         raise ValueError(f"{where}: synonyms: they are no list")
-    return ClassEntry(entry["name"], tuple(synonyms), entry.get("colour") or "")
+    threshold = entry.get("threshold")
+    return ClassEntry(
+        entry["name"],
+        tuple(synonyms),
+        entry.get("colour") or "",
+        entry.get("id"),
+        0.0 if threshold is None else threshold,
+    )
 
 
 def _coco(categories: list[Any]) -> dict[int, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ..classes import MAX_CLASSES
 from .legend import Entry, Font, draw_legend, load_font
 
 if TYPE_CHECKING:
@@ -175,13 +176,17 @@ def _check(
                 f"{name} must be integers of the image's shape {image.shape[:2]}, got "
                 f"{array.dtype} {array.shape}"
             )
-    if labels.size and not 0 <= labels.min() <= labels.max() <= len(classes):
-        raise ValueError(
-            f"labels has values from {labels.min()} to {labels.max()}; classes has "
-            f"0 to {len(classes)}"
-        )
     if not labels.size:
         raise ValueError("image is empty; give at least 1 pixel")
+    if not 0 <= labels.min() <= labels.max() <= MAX_CLASSES:
+        raise ValueError(
+            f"labels has values from {labels.min()} to {labels.max()}; give 0 and ids "
+            "of the classes"
+        )
+    values = np.flatnonzero(np.bincount(labels.ravel())).tolist()
+    unknown = set(values) - {0, *classes.ids}
+    if unknown:
+        raise ValueError(f"labels has the value {min(unknown)}, which no class has")
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha must be from 0 to 1, got {alpha}")
 
@@ -197,7 +202,7 @@ def _colour_table(classes: ClassSet, present: NDArray[np.intp]) -> NDArray[np.ui
     """RGB by label value, shape (largest value + 1, 3); 0 is not used."""
     table = np.zeros((len(present), 3), np.uint8)
     for value in np.flatnonzero(present[1:]) + 1:
-        table[value] = tuple(bytes.fromhex(classes.entries[value - 1].colour[1:]))
+        table[value] = tuple(bytes.fromhex(classes.colour_of(int(value))[1:]))
     return table
 
 
@@ -230,13 +235,13 @@ def _entries(
     present: NDArray[np.intp], classes: ClassSet, unlabelled: str
 ) -> list[Entry]:
     """Legend lines of the values that occur, in the order of the classes."""
-    values = np.flatnonzero(present[1:]) + 1
+    values = [v for v in classes.ids if v < len(present) and present[v]]
     hidden = len(values) - _MOST_ENTRIES
     if hidden > 0:
         largest = np.argsort(-present[values], kind="stable")[:_MOST_ENTRIES]
-        values = np.sort(values[largest])
+        values = [values[i] for i in np.sort(largest)]
     entries = [
-        Entry(f"{value} {classes.names[value - 1]}", classes.colours[value - 1])
+        Entry(f"{value} {classes.name_of(value)}", classes.colour_of(value))
         for value in values
     ]
     if hidden > 0:

@@ -163,13 +163,16 @@ def _write(result: Segmentation, image: NDArray[np.uint8], paths: list[Path]) ->
     description.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _count(labels: NDArray[Any], result: Segmentation) -> list[int]:
-    counts = np.bincount(labels.ravel(), minlength=len(result.classes) + 1)
-    return [int(n) for n in counts]
+def _count(labels: NDArray[Any], result: Segmentation) -> dict[str, int]:
+    values = (0, *result.classes.ids)
+    counts = np.bincount(labels.ravel(), minlength=max(values) + 1)
+    return {str(value): int(counts[value]) for value in values}
 
 
-def _describe(result: Segmentation, pixels: dict[str, list[int]]) -> dict[str, Any]:
-    """Plain data of a run; ``pixels[map][i]`` counts the pixels of label value i."""
+def _describe(
+    result: Segmentation, pixels: dict[str, dict[str, int]]
+) -> dict[str, Any]:
+    """Plain data of a run; ``pixels[map]`` counts the pixels by label value."""
     height, width = result.coarse.shape
     return {
         "software": f"napari-s2clip {__version__}",

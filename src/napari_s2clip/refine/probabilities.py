@@ -16,7 +16,7 @@ from .attention_maps import propagate
 from .pamr import pamr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,8 @@ def refine_probabilities(
     device: torch.device,
     diffusion: DiffusionModel | None = None,
     on_step: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    thresholds: Sequence[float] = (),
 ) -> CoarseMap:
     """The coarse map as ``settings.probability_refiner`` changes it.
 
@@ -66,6 +68,8 @@ def refine_probabilities(
         For ``"diffusion"``.
     on_step : callable
         Called with steps done and steps in all, before each step and after the last.
+    thresholds : sequence of float
+        Those of the classes, if they have their own.
 
     Raises
     ------
@@ -88,7 +92,7 @@ def refine_probabilities(
         attentions = diffusion.attention(image, on_step=on_step)
         maps = propagate(attentions, maps, settings.attention_threshold)
     count = len(coarse.probabilities)
-    labels = choose_labels(maps, count, settings.probability_threshold)
+    labels = choose_labels(maps, count, settings.probability_threshold, thresholds)
     found = maps.clamp(0, 1).cpu().numpy()
     background = None if coarse.background is None else found[count]
     return CoarseMap(labels.cpu().numpy().astype(np.uint16), found[:count], background)
