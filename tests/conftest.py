@@ -79,6 +79,7 @@ def make_result(
         regions=stripes(shape, len(classes)).astype(np.int32),
         region_table=table.astype(REGION_COLUMNS),
         refined=coarse.copy(),
+        owners=coarse.astype(np.int32),
         probabilities=np.full((len(classes), *shape), 0.5, np.float32),
         provenance={
             "model": "fake",

@@ -71,6 +71,7 @@ class FakeModel:
             ones.astype(np.int32),
             table.astype(REGION_COLUMNS),
             ones,
+            ones.astype(np.int32),
             np.ones((len(classes), height, width), np.float32),
             {"model": "fake", "input_notes": list(image.notes)},
             {"encode": 0.25, "refine": 0.5},

@@ -46,6 +46,7 @@ def test_shapes_dtypes_and_ranges(model, image):
         ("coarse", np.uint16),
         ("refined", np.uint16),
         ("regions", np.int32),
+        ("owners", np.int32),
     ):
         array = getattr(result, name)
         assert array.shape == (120, 150)
@@ -117,6 +118,7 @@ def test_the_sam_embedding_is_made_when_it_is_first_needed(model, image):
     assert features.sam is None
     result = model.segment(features, NAMES, settings=off)
     np.testing.assert_array_equal(result.refined, result.coarse)
+    np.testing.assert_array_equal(result.owners, result.regions)
     assert result.region_table["sam_score"].isna().all()
     assert not result.region_table["refined"].any()
     model.segment(features, NAMES, settings=loose())

@@ -25,7 +25,7 @@ def table_of(shape, classes=None):
     halves[0, 1, 1] = 0.9
     regions = find_regions(small, halves, min_area=1)
     region_map = full_resolution_regions(regions, coarse)
-    refinement = Refinement.none(coarse, len(regions))
+    refinement = Refinement.none(coarse, region_map, len(regions))
     return region_table(regions, region_map, small.shape, refinement, classes)
 
 

@@ -29,6 +29,7 @@ def segmentation(regions, rows, index=None):
         regions=regions,
         region_table=region_table,
         refined=coarse,
+        owners=np.zeros_like(regions),
         probabilities=np.zeros((3, *regions.shape), np.float32),
         provenance={},
     )

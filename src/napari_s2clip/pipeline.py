@@ -314,6 +314,7 @@ class S2CLIP:
                 regions, region_map, small[0].shape, refinement, classes
             ),
             refined=classes.label_values(refinement.refined),
+            owners=refinement.owners,
             probabilities=coarse.probabilities,
             provenance=self.provenance(settings, features.notes),
             seconds=clock.seconds,
@@ -494,7 +495,7 @@ class S2CLIP:
         store: FeatureStore | None,
     ) -> Refinement:
         if not settings.refine:
-            return Refinement.none(coarse.labels, len(regions.classes))
+            return Refinement.none(coarse.labels, region_map, len(regions.classes))
         if features.sam is None:
             features.sam = sam_kept(
                 self.models, features.image, report, store, stage="refine"

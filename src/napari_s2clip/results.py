@@ -54,6 +54,9 @@ class Segmentation:
         predicts, NaN where SAM was not asked; ``refined`` whether its mask was used.
     refined : ndarray of uint16, shape (H, W)
         Stage 3; equal to `coarse` where refinement was off or failed.
+    owners : ndarray of int32, shape (H, W)
+        Id of the region that gave `refined` its class at a pixel, 0 where none did: the
+        region of the mask that won, or the coarse region where no mask did.
     probabilities : ndarray of float32, shape (C, H, W)
         Probability of each class, in the order of ``classes``; background has what is
         missing to 1.
@@ -62,8 +65,6 @@ class Segmentation:
         ready for JSON.
     seconds : dict of str to float
         Wall time by stage.
-    owners : ndarray of int32, shape (H, W), or None
-        Id of the region that gave `refined` its class at a pixel, 0 where none did.
     """
 
     classes: ClassSet
@@ -71,10 +72,10 @@ class Segmentation:
     regions: NDArray[np.int32]
     region_table: pd.DataFrame
     refined: NDArray[np.uint16]
+    owners: NDArray[np.int32]
     probabilities: NDArray[np.float32]
     provenance: dict[str, Any]
     seconds: dict[str, float] = field(default_factory=dict)
-    owners: NDArray[np.int32] | None = None
 
     def __repr__(self) -> str:
         height, width = self.coarse.shape

@@ -45,6 +45,7 @@ def result():
         regions=coarse.astype(np.int32),
         region_table=table,
         refined=refined,
+        owners=coarse.astype(np.int32),
         probabilities=np.zeros((3, 10, 8), np.float32),
         provenance={"model": "demo", "input_notes": ["a note"]},
         seconds={"encode": 0.5},

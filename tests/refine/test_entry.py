@@ -238,7 +238,7 @@ def test_other_objects_are_refused_by_name(sam, maps):
 def test_results_are_compared_by_identity(sam, maps):
     image, labels, p = maps
     found = refine_map(image, labels, p, sam, some())
-    for each in (found, found.regions, Refinement.none(labels, 3)):
+    for each in (found, found.regions, Refinement.none(labels, found.owners, 3)):
         # Arrays have no truth value, so comparing the fields would raise.
         assert each != copy.deepcopy(each)
         assert hash(each) != hash(copy.deepcopy(each))
@@ -249,6 +249,7 @@ def test_lists_are_taken_as_arrays(sam, maps):
     listed = labels.tolist(), p.tolist()
     found = refine_map(image, *listed, sam, some(min_region_area=10**6))
     np.testing.assert_array_equal(found.refined, labels)
+    assert not found.owners.any()
 
 
 def test_it_reports_and_can_be_cancelled(sam, maps):

@@ -9,7 +9,11 @@ from napari_s2clip.progress import Cancelled, CancelToken, Reporter
 from napari_s2clip.refine import refine as module
 from napari_s2clip.refine.refine import refine_regions
 from napari_s2clip.refine.result import Refinement
-from napari_s2clip.regions import find_regions, half_resolution
+from napari_s2clip.regions import (
+    find_regions,
+    full_resolution_regions,
+    half_resolution,
+)
 from napari_s2clip.settings.refine import RefineSettings
 
 SIZE = (8, 12)
@@ -70,6 +74,7 @@ def test_masks_move_the_border(maps):
     result = run(sam, maps)
     assert (result.refined[:, :7] == 1).all()
     assert (result.refined[:, 7:] == 2).all()
+    assert result.owners.tolist() == result.refined.tolist()
     assert result.used.tolist() == [True, True]
     np.testing.assert_allclose(result.sam_scores, [0.9, 0.95])
     assert sam.prompts["boxes"].tolist() == [[0, 0, 6, 8], [6, 0, 12, 8]]
@@ -88,6 +93,7 @@ def test_a_failed_region_defends_its_sure_pixels(maps):
     result = run(greedy, maps)
     # Class 2's mask scores 0.2 on the left, the failed region of class 1 has 0.8.
     np.testing.assert_array_equal(result.refined, maps[0])
+    np.testing.assert_array_equal(result.owners, maps[0])
 
 
 def test_prompts_can_be_left_out(maps):
@@ -135,6 +141,7 @@ def test_blocks_of_regions_do_not_change_the_result(maps, monkeypatch):
     steps = []
     blocks = run(FakeSam(masks, scores), maps, report=Reporter(steps.append))
     np.testing.assert_array_equal(whole.refined, blocks.refined)
+    np.testing.assert_array_equal(whole.owners, blocks.owners)
     np.testing.assert_array_equal(whole.sam_scores, blocks.sam_scores)
     assert blocks.used.tolist() == [False, True]
     assert [(s.done, s.total) for s in steps] == [(0, 4), (2, 4), (3, 4), (4, 4)]
@@ -206,10 +213,13 @@ def test_cancel_between_masks(maps):
 
 def test_nothing_refined():
     coarse = np.ones((2, 2), np.uint16)
-    result = Refinement.none(coarse, 3)
+    regions = np.int32([[3, 3], [0, 3]])
+    result = Refinement.none(coarse, regions, 3)
     assert np.isnan(result.sam_scores).all()
     assert not result.used.any()
     assert result.refined is not coarse
+    assert result.owners.tolist() == [[3, 3], [0, 3]]
+    assert result.owners is not regions
 
 
 @pytest.fixture(scope="module")
@@ -224,6 +234,22 @@ def blobs():
     image = np.random.default_rng(0).integers(0, 256, (120, 161, 3), np.uint8)
     regions = find_regions(*half_resolution(coarse, p), min_area=10)
     return sam, sam.encode(image), coarse, p, regions
+
+
+@pytest.mark.parametrize("mode", ["fixed", "trident"])
+@pytest.mark.parametrize("threshold", [-9, 0.5, 9])
+def test_each_pixel_has_the_class_of_its_owner(blobs, mode, threshold):
+    regions = blobs[-1]
+    middle = np.median(refine(*blobs, refine_mode=mode).sam_scores)
+    threshold = middle if threshold == 0.5 else threshold
+    found = refine(*blobs, refine_mode=mode, iou_threshold=threshold)
+    owned = found.owners > 0
+    assert owned.mean() > 0.9
+    np.testing.assert_array_equal(
+        regions.classes[found.owners[owned] - 1], found.refined[owned]
+    )
+    coarse = full_resolution_regions(regions, blobs[2])
+    assert (found.owners != coarse).any() == (threshold != 9)
 
 
 @pytest.mark.parametrize("mask_prompt", ["off", "logit", "trident"])

@@ -189,7 +189,7 @@ def refine_map(
         region_map=region_map,
         report=report,
     )
-    return RefinedMap(found.refined, found.sam_scores, found.used, regions, region_map)
+    return RefinedMap(**vars(found), regions=regions, region_map=region_map)
 
 
 def _as_maps(given: Any) -> Any:

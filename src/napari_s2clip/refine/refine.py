@@ -14,7 +14,7 @@ from ..progress import Reporter
 from ..regions import Regions, full_resolution_regions
 from ..regions.maps import of_class
 from .class_masks import choose_mask, class_mask, embed_mask
-from .merge import MaskMerger
+from .merge import MaskMerger, inside_of
 from .prompts import boxes_in_image, points_in_image
 from .result import Refinement
 from .trident import refine_as_trident
@@ -80,18 +80,20 @@ def refine_regions(
             f"embedding's image {embedding.image_size} differ in size; give those of "
             "one image"
         )
+    if region_map is None:
+        region_map = full_resolution_regions(regions, coarse)
     asked = np.flatnonzero((regions.classes > 0) | settings.refine_background)
     if not len(asked):
         report("refine", 1, 1)
-        return Refinement.none(coarse, len(regions))
+        return Refinement.none(coarse, region_map, len(regions))
     if settings.refine_mode == "trident":
         return refine_as_trident(
-            sam, embedding, coarse, probabilities, regions, settings, report
+            sam, embedding, coarse, probabilities, regions, region_map, settings, report
         )
-    result = Refinement.none(coarse, len(regions))
+    result = Refinement.none(coarse, region_map, len(regions))
     grid = (regions.labels.shape[0], regions.labels.shape[1])
     size = (coarse.shape[0], coarse.shape[1])
-    merger = MaskMerger(coarse, partial(of_class, probabilities))
+    merger = MaskMerger(coarse, region_map, partial(of_class, probabilities))
     total = 2 * len(asked)  # every prompt is decoded, then merged
     for first in range(0, len(asked), _BLOCK):
         block = asked[first : first + _BLOCK]
@@ -115,11 +117,10 @@ def refine_regions(
             mask = resizer.window(logits[i])
             if mask is not None:
                 window = (mask.rows, mask.columns)
-                merger.add_mask(int(classes[i]), window, mask.logits.cpu().numpy())
+                inside = inside_of(mask.logits.cpu().numpy())
+                merger.add_mask(int(block[i]) + 1, int(classes[i]), window, inside)
     failed = asked[~result.used[asked]] + 1
-    if region_map is None:
-        region_map = full_resolution_regions(regions, coarse)
-    result.refined[:] = merger.labels_with_failed(failed, region_map, regions.classes)
+    result.refined[:], result.owners[:] = merger.with_failed(failed, regions.classes)
     report("refine", total, total)
     return result
 

@@ -38,17 +38,19 @@ def refine_as_trident(
     coarse: NDArray[np.uint16],
     probabilities: NDArray[np.float32],
     regions: Regions,
+    region_map: NDArray[np.int32],
     settings: RefineSettings,
     report: Reporter,
 ) -> Refinement:
     """Prompt SAM class after class; see `refine.refine_regions`."""
     kind = choose_mask(settings)
-    result = Refinement.none(coarse, len(regions))
+    result = Refinement.none(coarse, region_map, len(regions))
     height, width = coarse.shape
     grid = (regions.labels.shape[0], regions.labels.shape[1])
     values = np.unique(regions.classes).tolist()
     values = [v for v in values if v or settings.refine_background]
-    scores = torch.zeros((len(probabilities) + 1, height, width), device=sam.device)
+    best = torch.zeros((height, width), device=sam.device)
+    winner, owners = torch.zeros_like(best).int(), torch.zeros_like(best).int()
     for done, value in enumerate(values):
         report("refine", done, len(values), "SAM decoder")
         some = np.flatnonzero(regions.classes == value)
@@ -73,10 +75,17 @@ def refine_as_trident(
                 embedding.input_size,
                 embedding.image_size,
             )[:, 0]
-            scores[value] = (masks.sigmoid() * own).amax(0) * (masks > 0).any(0)
+            score, which = (masks.sigmoid() * own).max(0)
+            # Of equal scores the first stays, that of the smaller label value.
+            wins = score * (masks > 0).any(0) > best
+            best = torch.where(wins, score, best)
+            winner[wins] = value
+            ids = torch.from_numpy(some + 1).int().to(sam.device)[passed.to(sam.device)]
+            owners = torch.where(wins, ids[which], owners)
     # Where no mask scores anything the coarse label stays.
-    winner = scores.argmax(0).cpu().numpy().astype(np.uint16)
-    result.refined[:] = np.where(scores.sum(0).cpu().numpy() == 0, coarse, winner)
+    scored = (best > 0).cpu().numpy()
+    np.copyto(result.refined, winner.cpu().numpy(), where=scored, casting="unsafe")
+    np.copyto(result.owners, owners.cpu().numpy(), where=scored)
     report("refine", len(values), len(values))
     return result
 
