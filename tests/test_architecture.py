@@ -49,7 +49,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("classification", "completion"),
     ("pipeline", "dense"),
     (
-        *("io", "batch", "evaluation", "plane", "layers"),
+        *("io", "batch", "evaluation", "planes", "maps", "targets", "layers"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),

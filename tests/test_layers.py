@@ -11,7 +11,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_s2clip import ClassEntry, ClassSet, Segmentation
 from napari_s2clip.layers import KEY, add_segmentation, class_names
-from napari_s2clip.plane import take_plane
+from napari_s2clip.planes import take_plane
 
 STAGES = ("coarse", "regions", "refined")
 Make = Callable[..., Segmentation]

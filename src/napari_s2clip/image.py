@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RGBImage", "to_rgb"]
+__all__ = ["Levels", "RGBImage", "choose_levels", "to_rgb"]
 
 LOW, HIGH = 1.0, 99.8
 """Percentiles that become black and white where no contrast limits are given."""
@@ -54,11 +54,82 @@ class RGBImage:
             raise ValueError("pixels must be C-contiguous; use to_rgb")
 
 
+@dataclass(frozen=True)
+class Levels:
+    """Which values become black and white, the same for all parts of an image.
+
+    Attributes
+    ----------
+    limits : tuple of (float, float)
+        One pair for all channels or one for each; none where the values are grey
+        levels already.
+    opaque : float
+        The value of alpha that hides nothing.
+    notes : tuple of str
+        How they were chosen, for people.
+    """
+
+    limits: tuple[tuple[float, float], ...] = ()
+    opaque: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+def choose_levels(
+    data: Any,
+    *,
+    rgb: bool | None = None,
+    contrast_limits: tuple[float, float] | None = None,
+    each: bool = False,
+    of: str = "",
+) -> Levels:
+    """Choose what `to_rgb` makes black and white, from an image or a sample of it.
+
+    Parameters
+    ----------
+    data : array_like, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+    rgb : bool, optional
+        Whether the last axis holds colours; guessed from its length if not given.
+    contrast_limits : (float, float), optional
+        Values for black and white.
+    each : bool
+        Take the percentiles of each channel by itself, of every dtype.
+    of : str
+        What the data is a sample of, for the notes.
+
+    Raises
+    ------
+    ValueError
+        See `to_rgb`.
+    """
+    array = _as_pixels(data, rgb)
+    colours = array[..., :3] if array.shape[2] == 4 else array
+    opaque = _full_opacity(array[..., 3]) if array.shape[2] == 4 else 1.0
+    limits = _checked(contrast_limits)
+    notes: list[str] = []
+    if limits is None and each:
+        chosen = tuple(
+            _range(colours[..., channel : channel + 1], notes, of)
+            for channel in range(colours.shape[2])
+        )
+        return Levels(chosen, opaque, tuple(dict.fromkeys(notes)))
+    kind, size = colours.dtype.kind, colours.dtype.itemsize
+    if kind == "u" and size == 1 and limits in (None, (0, 255)):
+        return Levels(opaque=opaque)
+    if kind == "b":
+        return Levels((limits or (0.0, 1.0),), opaque)
+    if limits is None:
+        limits = _range(colours, notes, of)
+    else:
+        notes.append(f"contrast limits {limits[0]:g} to {limits[1]:g}")
+    return Levels((limits,), opaque, tuple(notes))
+
+
 def to_rgb(
     data: Any,
     *,
     rgb: bool | None = None,
     contrast_limits: tuple[float, float] | None = None,
+    levels: Levels | None = None,
 ) -> RGBImage:
     """Turn a grey or colour image of any dtype into 8-bit RGB.
 
@@ -75,6 +146,8 @@ def to_rgb(
         Whether the last axis holds colours; guessed from its length if not given.
     contrast_limits : (float, float), optional
         Values for black and white instead of the percentiles; for uint8 too.
+    levels : Levels, optional
+        What `choose_levels` chose for the whole of which ``data`` is a part.
 
     Returns
     -------
@@ -88,16 +161,17 @@ def to_rgb(
         colour pixels, or the limits are no range; the message says what to do.
     """
     array = _as_pixels(data, rgb)
-    notes: list[str] = []
+    if levels is None:
+        levels = choose_levels(array, contrast_limits=contrast_limits)
+    notes = list(levels.notes)
     colours, alpha = array, None
     if array.shape[2] == 4:
         colours, alpha = array[..., :3], array[..., 3]
-    pixels = _to_uint8(colours, _checked(contrast_limits), notes)
+    pixels = _to_uint8(colours, levels.limits, notes)
     if alpha is not None:
         notes.append("alpha composited on black")
-        full = _full_opacity(alpha)
         for rows in _blocks(pixels):
-            opacity = np.nan_to_num(alpha[rows].astype(np.float64)) / full
+            opacity = np.nan_to_num(alpha[rows].astype(np.float64)) / levels.opaque
             shaded = pixels[rows] * opacity.clip(0, 1)[..., None]
             pixels[rows] = np.rint(shaded).astype(np.uint8)
     if pixels.shape[2] == 1:
@@ -179,28 +253,26 @@ def _full_opacity(alpha: NDArray[Any]) -> float:
 
 
 def _to_uint8(
-    array: NDArray[Any], limits: tuple[float, float] | None, notes: list[str]
+    array: NDArray[Any], limits: Sequence[tuple[float, float]], notes: list[str]
 ) -> NDArray[np.uint8]:
     """Grey levels of the same shape, in memory of their own."""
-    kind, size = array.dtype.kind, array.dtype.itemsize
-    if kind == "u" and size == 1 and limits in (None, (0, 255)):
+    if not limits:
         return np.array(array, np.uint8, order="C")
-    if kind == "b":
-        low, high = limits or (0.0, 1.0)
+    if array.dtype.kind == "b":
         array = array.view(np.uint8)
-        kind = "u"
-    elif limits is not None:
-        low, high = limits
-        notes.append(f"contrast limits {low:g} to {high:g}")
-    else:
-        low, high = _range(array, notes)
-    if kind == "f":
+    if array.dtype.kind == "f":
         _note_not_finite(array, notes)
-    elif size <= 2:
-        return _by_table(array, low, high)
     levels = np.empty(array.shape, np.uint8)
-    for rows in _blocks(array):
-        levels[rows] = _stretch(array[rows], low, high)
+    # One pair of limits is for all channels.
+    width = array.shape[2] // len(limits)
+    for i, (low, high) in enumerate(limits):
+        part = slice(i * width, (i + 1) * width)
+        values, out = array[..., part], levels[..., part]
+        if array.dtype.kind != "f" and array.dtype.itemsize <= 2:
+            out[...] = _by_table(values, low, high)
+            continue
+        for rows in _blocks(out):
+            out[rows] = _stretch(values[rows], low, high)
     return levels
 
 
@@ -218,7 +290,7 @@ def _note_not_finite(array: NDArray[Any], notes: list[str]) -> None:
         notes.append(f"{high} values that are infinite set to white")
 
 
-def _range(array: NDArray[Any], notes: list[str]) -> tuple[float, float]:
+def _range(array: NDArray[Any], notes: list[str], of: str = "") -> tuple[float, float]:
     """Values for black and white of data without contrast limits."""
     if array.dtype.kind == "f" and array.shape[2] == 3:
         low, high = _extremes(array)
@@ -232,13 +304,14 @@ def _range(array: NDArray[Any], notes: list[str]) -> tuple[float, float]:
     if step > 1:
         every = {2: "second", 3: "third"}.get(step, f"{step}th")
         how += f" of every {every} row and column"
+    how += of
     if sample.size:
         # Interpolating between the largest floats overflows; between halves, not.
         low, high = (2 * float(v) for v in np.percentile(sample / 2, (LOW, HIGH)))
     if not sample.size or low == high:
         # Nearly all pixels are equal: let the few others be seen.
         low, high = _extremes(array)
-        how = "all values"
+        how = f"all values{of}"
     if low < high:
         notes.append(f"{array.dtype} stretched from {low:g} to {high:g} ({how})")
     elif low == high:

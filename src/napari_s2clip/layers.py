@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from .plane import Plane, take_plane
+from .planes import Plane, take_plane
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

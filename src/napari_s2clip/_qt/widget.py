@@ -18,7 +18,7 @@ from ..layers import add_segmentation, class_names
 from ..models.bring import describe_transfer
 from ..models.errors import WeightsNotFound
 from ..models.weights import locate
-from ..plane import take_plane
+from ..planes import take_plane
 from ..progress import CancelToken, Progress
 from ..results import Segmentation
 from .activity import Activity
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
-    from ..plane import Plane
+    from ..planes import Plane
 
 __all__ = ["S2CLIPWidget"]
 

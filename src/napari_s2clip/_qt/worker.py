@@ -18,7 +18,7 @@ from ..models.errors import WeightsNotFound
 from ..models.parts import PartName, Precision
 from ..models.specs import ModelSpec
 from ..models.weights import missing_parts
-from ..plane import Plane
+from ..planes import Plane
 from ..progress import Cancelled, CancelToken, Progress
 from ..results import Segmentation
 from ..settings import Settings

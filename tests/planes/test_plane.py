@@ -8,7 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
-from napari_s2clip.plane import take_plane
+from napari_s2clip.planes import take_plane
 
 
 def viewer_with(data: Any, **options: Any) -> tuple[ViewerModel, Image]:
