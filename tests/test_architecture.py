@@ -54,6 +54,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("planes", "maps", "targets"),
         *("layers",),
         *("review",),
+        *("io", "batch", "evaluation", "plane", "layers"),
+        *("prompting", "prompt_engine"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),
