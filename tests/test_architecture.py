@@ -56,6 +56,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("review",),
         *("io", "batch", "evaluation", "plane", "layers"),
         *("prompting", "prompt_engine"),
+        *("io", "batch", "evaluation", "plane", "layers", "user_memory"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),

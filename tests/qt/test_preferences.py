@@ -31,8 +31,11 @@ def page(
 
 def test_the_manifest_names_the_settings_that_are_read() -> None:
     manifest = npe2.PluginManifest.from_file(MANIFEST)
-    (category,) = manifest.contributions.configurations.values()
-    found = {name: p.default for name, p in category.properties.items()}
+    found = {
+        name: p.default
+        for category in manifest.contributions.configurations.values()
+        for name, p in category.properties.items()
+    }
     assert Preferences(**found) == Preferences()
 
 

@@ -27,12 +27,15 @@ class Preferences:
         Whether nothing is downloaded. False leaves it to the environment variables.
     device, precision : str
         What the widget begins with.
+    remember : bool
+        Whether the widget begins as it was left.
     """
 
     cache_folder: str = ""
     offline: bool = False
     device: str = "auto"
     precision: Precision = "auto"
+    remember: bool = True
 
     @property
     def store_facts(self) -> tuple[str, bool]:
@@ -46,10 +49,12 @@ class Preferences:
 
 def read_preferences() -> Preferences:
     """The settings as they are; defaults where napari has no such page."""
-    found = getattr(_settings(), "models", None)
+    page = _settings()
+    categories = [getattr(page, name, None) for name in ("models", "memory")]
     known: dict[str, Any] = {
         f.name: getattr(found, f.name)
         for f in fields(Preferences)
+        for found in categories
         if hasattr(found, f.name)
     }
     return Preferences(**known)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..classes import ClassEntry, ClassSet
 
-__all__ = ["read_classes", "write_classes"]
+__all__ = ["classes_from_dict", "read_classes", "write_classes"]
 
 _YAML = {".yaml", ".yml"}
 
@@ -93,6 +93,19 @@ def write_classes(
     new = path.with_name(path.name + ".new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)
+
+
+def classes_from_dict(content: Any) -> ClassSet:
+    """The classes that `ClassSet.to_dict` described, from data that may be anything.
+
+    Raises
+    ------
+    ValueError
+        If it describes no classes; the message names the field.
+    """
+    if not isinstance(content, Mapping) or "classes" not in content:
+        raise ValueError("classes: they are missing")
+    return _from_data(content)
 
 
 def _parse_yaml(text: str) -> Any:
