@@ -89,16 +89,13 @@ class TargetResult:
                 f"segmentation: its maps are {shape} px but the target has "
                 f"{len(target.planes)} × {target.plane_shape} px; segment it again"
             )
-        owners = segmentation.owners
-        if owners is None:
-            owners = np.zeros(shape, np.int32)
         return cls(
             target=target,
             classes=segmentation.classes,
             coarse=segmentation.coarse[None],
             regions=segmentation.regions[None],
             refined=segmentation.refined[None],
-            owners=owners[None],
+            owners=segmentation.owners[None],
             region_table=place_table(segmentation.region_table, target.planes[0], 0),
             probabilities=segmentation.probabilities[None],
             provenance=segmentation.provenance,
