@@ -18,7 +18,7 @@ from .models_dialog import ModelsDialog
 from .preferences import follow_preferences, read_preferences
 from .texts import breakable
 from .transfers import Transfers
-from .worker import Engine
+from .engine import Engine
 
 __all__ = ["ModelsDesk"]
 

@@ -15,8 +15,8 @@ _CHOICES = {
     ),
     "merge": (
         "fill in the rest",
-        "Pixels that were edited by hand stay; the others of the same layer get the\n"
-        "new result.",
+        ("Pixels that were edited by hand stay; the others of the same layer get the\n"
+        "new result."),
     ),
 }
 

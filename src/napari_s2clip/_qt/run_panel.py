@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QElapsedTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..progress import STAGES, Progress, Stage
 from ..time_left import TimeLeft, in_words
 from .texts import breakable
-from .worker import Download
+from .engine import Download
 
 __all__ = ["RunPanel"]
 
@@ -19,6 +19,10 @@ _TITLES: dict[Stage, str] = {
     "regions": "Finding regions",
     "refine": "Refining with SAM",
 }
+
+
+_QUICK = 400
+"""Updates that take less show no bar, in ms."""
 
 
 class RunPanel(QWidget):
@@ -38,6 +42,8 @@ class RunPanel(QWidget):
         self._running = False
         self._downloading = False
         self._left = TimeLeft()
+        self._updating = False
+        self._clock = QElapsedTimer()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
@@ -83,6 +89,26 @@ class RunPanel(QWidget):
         elif progress.message:
             self.status.setText(progress.message)
 
+    def show_update(self, progress: Progress) -> None:
+        """A live update, which did not begin with `show_running`, has come further.
+
+        Quick ones leave the button alone, or it would flicker at every move of a
+        slider.
+        """
+        if not self._updating:
+            self._updating = True
+            self._clock.restart()
+        if self._clock.elapsed() < _QUICK:
+            return
+        if not self._running:
+            self.show_running("")
+        self.show_progress(progress)
+
+    def show_note(self, text: str) -> None:
+        """Say something; nothing begins or ends."""
+        self.status.setText(breakable(text))
+        self.status.setToolTip(text)
+
     def show_download(self, download: Download) -> None:
         """Files come before the first stage; the bar begins anew with each."""
         self._downloading = True
@@ -93,13 +119,11 @@ class RunPanel(QWidget):
 
     def show_idle(self, text: str) -> None:
         """No run is under way."""
-        self._running = False
+        self._running = self._updating = False
         self.button.setText("Run")
         self.button.setEnabled(True)
         self.bar.setVisible(False)
-        self.status.setText(breakable(text))
-        self.status.setToolTip(text)
-        self.status.setVisible(True)
+        self.show_note(text)
 
     def _on_click(self) -> None:
         if self._running:

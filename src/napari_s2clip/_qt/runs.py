@@ -7,7 +7,8 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from ..progress import CancelToken
-from .worker import Engine, Outcome, Report, Request, start_run
+from .engine import Engine, Outcome, Report, Request
+from .worker import start_run
 
 __all__ = ["Runs"]
 

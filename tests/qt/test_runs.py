@@ -1,0 +1,151 @@
+"""Runs and live updates in real threads; the engine is fake."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from napari_s2clip._qt.runs import Runs
+from napari_s2clip.progress import CancelToken
+
+
+class FakeEngine:
+    """Every piece of work waits until it is let go, or cancelled."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.go = threading.Event()
+
+    def segment(self, request: Any, progress: Any, cancel: CancelToken) -> str:
+        self.begun.append(request.name)
+        progress(f"{request.name} began")
+        while not self.go.wait(0.005):
+            cancel.raise_if_cancelled()
+        cancel.raise_if_cancelled()
+        return f"{request.name} done"
+
+
+@pytest.fixture
+def engine() -> Iterator[FakeEngine]:
+    engine = FakeEngine()
+    yield engine
+    engine.go.set()
+
+
+@pytest.fixture
+def log() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def runs(engine: FakeEngine, log: list[Any], qtbot: Any) -> Iterator[Runs]:
+    runs = Runs(engine)  # type: ignore[arg-type]
+    runs.progressed.connect(lambda request, report: log.append(report))
+    runs.ended.connect(lambda request, outcome: log.append((request.name, outcome)))
+    yield runs
+    runs.cancel()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+
+
+def run(name: str = "run") -> Any:
+    return SimpleNamespace(name=name, live=False, device="cpu")
+
+
+def update(name: str = "update") -> Any:
+    return SimpleNamespace(name=name, live=True, device="cpu")
+
+
+def begun(runs: Runs, engine: FakeEngine, qtbot: Any, name: str) -> None:
+    qtbot.waitUntil(lambda: name in engine.begun, timeout=10_000)
+
+
+def test_a_run_reports_and_ends(
+    runs: Runs, engine: FakeEngine, log: list[Any], qtbot: Any
+) -> None:
+    assert runs.start(run())
+    assert runs.running
+    assert runs.busy
+    engine.go.set()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    assert log == ["run began", ("run", "run done")]
+    assert not runs.running
+
+
+def test_nothing_interrupts_a_run(runs: Runs, engine: FakeEngine, qtbot: Any) -> None:
+    runs.start(run())
+    assert not runs.start(run("second"))
+    assert not runs.start(update())
+    engine.go.set()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    assert engine.begun == ["run"]
+
+
+def test_a_cancelled_run_ends_without_a_result(
+    runs: Runs, engine: FakeEngine, log: list[Any], qtbot: Any
+) -> None:
+    runs.start(run())
+    begun(runs, engine, qtbot, "run")
+    runs.cancel()
+    assert runs.cancelling
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    assert log[-1] == ("run", None)
+    # What the thread had finished before it heard of the cancel is no result either.
+    assert not runs.cancelling
+
+
+def test_the_newest_update_counts(
+    runs: Runs, engine: FakeEngine, log: list[Any], qtbot: Any
+) -> None:
+    runs.start(update("first"))
+    begun(runs, engine, qtbot, "first")
+    runs.start(update("second"))
+    runs.start(update("third"))
+    assert not runs.running
+    begun(runs, engine, qtbot, "third")
+    engine.go.set()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    assert engine.begun == ["first", "third"]
+    assert [entry for entry in log if isinstance(entry, tuple)] == [
+        ("first", None),
+        ("third", "third done"),
+    ]
+
+
+def test_an_update_makes_way_for_a_run(
+    runs: Runs, engine: FakeEngine, log: list[Any], qtbot: Any
+) -> None:
+    runs.start(update())
+    begun(runs, engine, qtbot, "update")
+    assert runs.start(run())
+    assert runs.running  # it waits; nothing may come between
+    assert not runs.start(update("late"))
+    begun(runs, engine, qtbot, "run")
+    engine.go.set()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    assert engine.begun == ["update", "run"]
+
+
+def test_cancel_also_forgets_what_waits(
+    runs: Runs, engine: FakeEngine, qtbot: Any
+) -> None:
+    runs.start(update())
+    begun(runs, engine, qtbot, "update")
+    runs.start(run())
+    runs.cancel()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    assert engine.begun == ["update"]
+
+
+def test_what_ends_may_start_something(
+    runs: Runs, engine: FakeEngine, qtbot: Any
+) -> None:
+    engine.go.set()
+    runs.ended.connect(
+        lambda request, outcome: request.live or runs.start(update("after"))
+    )
+    runs.start(run())
+    qtbot.waitUntil(lambda: engine.begun == ["run", "after"], timeout=10_000)
