@@ -56,6 +56,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "review",
         "layers",
         "user_memory",
+        *("io", "batch", "evaluation", "planes", "maps", "tiles", "targets", "layers"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),

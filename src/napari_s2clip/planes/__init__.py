@@ -6,6 +6,7 @@ Works on napari's layers and imports none of them.
 from .plane import Plane
 from .scope import Channels, Scope, Window
 from .target import MAX_SIDE, Target, take_plane, take_target
+from .windows import field_of_view, rectangle
 
 __all__ = [
     "MAX_SIDE",
@@ -14,6 +15,8 @@ __all__ = [
     "Scope",
     "Target",
     "Window",
+    "field_of_view",
+    "rectangle",
     "take_plane",
     "take_target",
 ]

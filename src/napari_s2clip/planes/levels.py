@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..image import Levels, choose_levels
 
-__all__ = ["Index", "PlaneLevels", "Source", "read_all"]
+__all__ = ["Index", "PlaneLevels", "Source"]
 
 Index: TypeAlias = tuple[int | slice, ...]
 
@@ -67,30 +67,24 @@ class Source:
 
     def read(self) -> NDArray[Any]:
         """Pixels (H, W), or with several channels or colours (H, W, C)."""
-        return read_all([self])[0]
+        return np.asarray(self.lazy())
 
-    def planes(self) -> list[Any]:
-        """Lazy pixels, of each channel that is read."""
+    def lazy(self, step: int = 1) -> Any:
+        """The same, not yet computed where the data can wait; every so many pixels."""
+        index = list(self.index)
+        for axis in self.axes:
+            whole = self.index[axis]
+            assert isinstance(whole, slice)
+            index[axis] = slice(whole.start, whole.stop, step)
         if self.channels is None:
-            return [self.data[self.index]]
+            return self.data[tuple(index)]
         axis, channels = self.channels
-        return [
-            self.data[(*self.index[:axis], channel, *self.index[axis + 1 :])]
-            for channel in channels
-        ]
-
-
-def read_all(sources: list[Source]) -> list[NDArray[Any]]:
-    """Read several parts; what dask needs for two of them is computed once."""
-    lazy = [source.planes() for source in sources]
-    if hasattr(sources[0].data, "__dask_graph__"):
-        from dask.base import compute
-
-        lazy = list(compute(*lazy))  # type: ignore[no-untyped-call]
-    found = [[np.asarray(plane) for plane in planes] for planes in lazy]
-    return [
-        np.stack(planes, axis=-1) if len(planes) > 1 else planes[0] for planes in found
-    ]
+        planes = []
+        for channel in channels:
+            index[axis] = channel
+            planes.append(self.data[tuple(index)])
+        # Of dask arrays NumPy makes a dask array.
+        return np.stack(planes, axis=-1) if len(planes) > 1 else planes[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +121,20 @@ class PlaneLevels:
 
     def _find(self) -> Levels:
         known = None if self.each else self.contrast_limits
-        first = slice(0, 1)
         if known is not None or (self._are_grey_levels and not self.each):
-            sample, of = self.source.part(first, first).read(), ""
+            sample, of = self._nothing(), ""
         else:
             sample, of = self._sample()
         return choose_levels(
             sample, rgb=self.rgb, contrast_limits=known, each=self.each, of=of
         )
+
+    def _nothing(self) -> NDArray[Any]:
+        """A pixel of the plane's dtype, where its values do not matter."""
+        data, shape = self.source.data, [1, 1]
+        if self.rgb:
+            shape.append(3 if self.source.channels else int(data.shape[-1]))
+        return np.zeros(shape, data.dtype)
 
     @property
     def _are_grey_levels(self) -> bool:
@@ -148,21 +148,18 @@ class PlaneLevels:
             return source.read(), ""
         if type(source.data) is np.ndarray:  # a memmap is another
             step = int((np.prod(source.shape) / _ENOUGH) ** 0.5) + 1
-            views = [plane[::step, ::step] for plane in source.planes()]
-            sample = np.stack(views, axis=-1) if len(views) > 1 else views[0]
-            return sample, f" of every {step}th row and column"
+            return source.lazy(step), f" of every {step}th row and column"
         if np.prod(self.coarsest.shape) <= 4 * _ENOUGH:
             return self.coarsest.read(), " of the coarsest level"
-        parts = read_all(
-            [
-                source.part(rows, columns)
-                for rows in self._spread(0)
-                for columns in self._spread(1)
-            ]
-        )
-        colours = parts[0].shape[2:]
-        joined = np.concatenate([part.reshape(-1, 1, *colours) for part in parts])
-        return joined, f" of {len(parts)} parts of {_PART} px"
+        parts = [
+            source.part(rows, columns).lazy()
+            for rows in self._spread(0)
+            for columns in self._spread(1)
+        ]
+        # All at once: what dask needs for two of them is computed once.
+        found = np.asarray(np.stack(parts))
+        sample = found.reshape(-1, 1, *found.shape[3:])
+        return sample, f" of {len(parts)} parts of {_PART} px"
 
     def _spread(self, side: int) -> list[slice]:
         """Evenly spread parts of a side, each within one chunk where that is easy."""
