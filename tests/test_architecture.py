@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "_opencv",
             "_triton",
             "class_presets",
+            "class_table",
             "classes",
             "edits",
             "image",

@@ -7,29 +7,41 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MAX_CLASSES", "ClassEntry", "ClassSet", "Classes", "default_colour"]
+__all__ = [
+    "MAX_CLASSES",
+    "SAFE_COLOURS",
+    "ClassEntry",
+    "ClassSet",
+    "Classes",
+    "check_colour",
+    "check_threshold",
+    "default_colour",
+]
 
 MAX_CLASSES = 65_534
 """Label maps are uint16; 0 is background and 65,535 stays free for "ignore"."""
 
-# Okabe & Ito (2008), colour-blind safe; black and white are left out because they
-# vanish on dark and bright images. Sky blue and vermilion first: furthest apart.
-_PALETTE = (
-    (0x56, 0xB4, 0xE9),
-    (0xD5, 0x5E, 0x00),
-    (0xF0, 0xE4, 0x42),
-    (0x00, 0x9E, 0x73),
-    (0xCC, 0x79, 0xA7),
-    (0xE6, 0x9F, 0x00),
-    (0x00, 0x72, 0xB2),
-)
+# Sky blue and vermilion first: furthest apart.
+SAFE_COLOURS: Final = {
+    "sky blue": "#56b4e9",
+    "vermilion": "#d55e00",
+    "yellow": "#f0e442",
+    "bluish green": "#009e73",
+    "reddish purple": "#cc79a7",
+    "orange": "#e69f00",
+    "blue": "#0072b2",
+}
+"""Colours of Okabe and Ito (2008) by name, told apart by colour-blind people too.
+
+Black and white are left out because they vanish on dark and bright images.
+"""
 
 _Integer = TypeVar("_Integer", bound=np.integer)
 
@@ -44,14 +56,13 @@ def default_colour(index: int) -> str:
     Seven colours of Okabe and Ito, then hues a golden ratio apart at three
     lightnesses, so that neighbours in the list differ.
     """
-    if index < len(_PALETTE):
-        red, green, blue = _PALETTE[index]
-    else:
-        step = index - len(_PALETTE)
-        lightness = (0.55, 0.7, 0.42)[step % 3]
-        hue = (0.08 + step * _GOLDEN_RATIO) % 1
-        rgb = colorsys.hls_to_rgb(hue, lightness, 0.75)
-        red, green, blue = (round(255 * v) for v in rgb)
+    if index < len(SAFE_COLOURS):
+        return tuple(SAFE_COLOURS.values())[index]
+    step = index - len(SAFE_COLOURS)
+    lightness = (0.55, 0.7, 0.42)[step % 3]
+    hue = (0.08 + step * _GOLDEN_RATIO) % 1
+    rgb = colorsys.hls_to_rgb(hue, lightness, 0.75)
+    red, green, blue = (round(255 * v) for v in rgb)
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
@@ -100,7 +111,8 @@ def _refuse_text(phrases: object, what: str) -> None:
         raise ValueError(f"{what} must be a list of phrases, not one text")
 
 
-def _check_colour(colour: object, where: str) -> None:
+def check_colour(colour: object, where: str) -> None:
+    """Raise `ValueError`, which begins with ``where``, for what is no colour."""
     if colour != "" and not (isinstance(colour, str) and _COLOUR.fullmatch(colour)):
         raise ValueError(f'{where}: colour must be "#rrggbb" or empty, got {colour!r}')
 
@@ -117,7 +129,8 @@ def _check_id(value: object, where: str) -> int | None:
     )
 
 
-def _check_threshold(value: Any, where: str) -> float:
+def check_threshold(value: Any, where: str) -> float:
+    """The threshold as a float, or `ValueError`, which begins with ``where``."""
     number = isinstance(value, int | float | np.integer | np.floating)
     if number and not isinstance(value, bool) and 0 <= value <= 1:
         return float(value)
@@ -197,13 +210,13 @@ class ClassSet:
                 f"{where} must be a name or a ClassEntry, got {type(item).__name__}"
             )
         _refuse_text(entry.synonyms, f"the synonyms in {where}")
-        _check_colour(entry.colour, where)
+        check_colour(entry.colour, where)
         return ClassEntry(
             _clean(entry.name, where),
             tuple(_clean(s, f"a synonym in {where}") for s in entry.synonyms),
             entry.colour,
             _check_id(entry.id, where),
-            _check_threshold(entry.threshold, where),
+            check_threshold(entry.threshold, where),
         )
 
     def _refuse_duplicates(self) -> None:
