@@ -233,6 +233,16 @@ class PromptSession:
         """Forget everything, for the next object."""
         self._states, self._now = [Prompts()], 0
 
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a prompt to take back."""
+        return self._now > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a prompt to bring back."""
+        return self._now + 1 < len(self._states)
+
     def _do(self, prompts: Prompts) -> None:
         self._states[self._now + 1 :] = [prompts]
         self._now += 1

@@ -1,0 +1,568 @@
+"""Labels corrected by clicks: prompts go to SAM in a thread, masks into a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QCloseEvent, QHideEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ..classes import ClassSet
+from ..edits import Edit
+from ..image import RGBImage, to_rgb
+from ..plane import Plane, take_plane
+from ..progress import CancelToken, Progress, ProgressCallback
+from ..prompt_engine import Embeddings, PromptEngine, predict
+from ..prompting import Found, Prompts, PromptSession, Window, choose_window, commit
+from .newest import Newest
+from .prompt_form import KEYS, PromptForm
+from .prompt_layers import PromptLayers, place_in
+from .worker import Failure
+
+__all__ = ["PromptPanel"]
+
+_FOLLOW_MS = 150
+"""A slider that moves is followed when it rests."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A window of a plane, encoded."""
+
+    plane: Plane
+    window: Window
+    embedding: Any
+
+
+class PromptPanel(QWidget):
+    """Correct labels by clicks and boxes.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    engine : PromptEngine, optional
+        See `set_engine`.
+    """
+
+    committed = Signal(object, object)
+    """The Labels layer and the `Edit` that was made."""
+    needs_model = Signal()
+    """Somebody starts and there is no engine; see `set_engine`."""
+
+    def __init__(
+        self,
+        viewer: Any,
+        engine: PromptEngine | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._engine = engine
+        self._image: Image | None = None
+        self._target: Labels | None = None
+        self.apply: Callable[[Labels, Edit], None] = _apply
+        """Makes an edit of a Labels layer as one step of undo."""
+        self.layers: PromptLayers | None = None
+        self.session = PromptSession((0, 0))
+        self.found: Found | None = None
+        self._embeddings = Embeddings()
+        self._seen: _Seen | None = None
+        self._commit_wanted = False
+        self._done: list[Labels] = []
+        self.form = form = PromptForm()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(form)
+        self.work = Newest(self)
+        self.work.finished.connect(self._on_finished)
+        self.work.reported.connect(self._on_progress)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_FOLLOW_MS)
+        self._rest.timeout.connect(self._follow)
+        form.toggle.clicked.connect(self._on_toggle)
+        form.commit.clicked.connect(self.commit)
+        form.undo.clicked.connect(self.undo)
+        form.redo.clicked.connect(self.redo)
+        form.clear.clicked.connect(self.clear)
+        form.cancel.clicked.connect(self.cancel)
+        form.classes.currentIndexChanged.connect(self._show_preview)
+        form.show_classes(None)
+        form.show_status("")
+        self._show_possible()
+
+    # What the widget tells the panel.
+
+    def set_engine(self, engine: PromptEngine | None) -> None:
+        """Set the model behind the prompts; what another one encoded is forgotten."""
+        if engine is not self._engine:
+            self._engine, self._seen = engine, None
+            self._embeddings.clear()
+            if self.active:
+                self._ask()
+
+    def set_image(self, layer: Image | None) -> None:
+        """Set the image on which one clicks; on another one prompting ends."""
+        if layer is not self._image:
+            self.stop()
+            self._image = layer
+
+    def set_classes(self, classes: ClassSet | None) -> None:
+        """Set the classes to choose from."""
+        self.form.show_classes(classes)
+
+    def set_target(self, labels: Labels | None) -> None:
+        """Set the layer that is committed into."""
+        self._target = labels
+
+    def remember(self, image: RGBImage, embedding: Any) -> None:
+        """Keep an embedding of the engine's SAM that a run has made."""
+        self._embeddings.put(image, embedding)
+
+    # Start and stop.
+
+    @property
+    def active(self) -> bool:
+        """Whether prompts are being made."""
+        return self.layers is not None
+
+    def start(self) -> None:
+        """Add the layers for prompts, and encode what is in sight."""
+        if self.active:
+            return
+        image = self._image
+        if image is None or image not in self._viewer.layers:
+            self.form.show_active(False)
+            self.form.show_status("There is no image to click on; open one first.")
+            return
+        self._begin(take_plane(self._viewer, image))
+        self._viewer.layers.events.removed.connect(self._on_layer_removed)
+        self._viewer.dims.events.connect(self._on_dims)
+        image.events.data.connect(self._on_data)
+        self._listens_to = image
+        self.form.show_active(True)
+        self.form.show_status("Click on an object.")
+        if self._engine is None:
+            self.needs_model.emit()
+        self._ask()
+
+    def stop(self, why: str = "") -> None:
+        """Take away the layers and keys; prompts that were not kept are lost."""
+        if not self.active:
+            return
+        self.work.cancel()
+        self._rest.stop()
+        self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
+        self._viewer.dims.events.disconnect(self._on_dims)
+        self._listens_to.events.data.disconnect(self._on_data)
+        self._end()
+        self._seen = None
+        self.form.show_active(False)
+        self.form.show_busy(False)
+        self.form.show_status(why)
+        self._show_possible()
+
+    def _begin(self, plane: Plane) -> None:
+        assert self._image is not None
+        keys = dict(zip(KEYS, self._acts(), strict=True))
+        self.layers = PromptLayers(self._viewer, self._image, plane, keys, self)
+        self.layers.clicked.connect(self._on_click)
+        self.layers.boxed.connect(self._on_box)
+        self.layers.elsewhere.connect(self._on_elsewhere)
+        self.layers.removed.connect(self._on_ours_removed)
+        self.session = PromptSession(plane.shape)
+        self._show_found(None)
+
+    def _end(self) -> None:
+        layers, self.layers = self.layers, None
+        if layers is not None:
+            layers.close()
+            layers.deleteLater()
+        self.session = PromptSession((0, 0))
+        self.found, self._commit_wanted = None, False
+        self._done.clear()
+
+    def _acts(self) -> tuple[Callable[[], object], ...]:
+        """What the keys do, in the order of `KEYS`."""
+        return (
+            *(self.commit, self.undo, self.redo, self.clear),
+            *(self.form.negative.toggle, self.start_from_label),
+            lambda: self.form.step_class(-1),
+            lambda: self.form.step_class(1),
+        )
+
+    # Prompts.
+
+    def undo(self) -> None:
+        """Take back the last prompt; without one, the last commit."""
+        if self.session.undo():
+            self._changed()
+        elif self._done:
+            labels = self._done.pop()
+            if labels in self._viewer.layers:
+                labels.undo()
+                self.form.show_status(f"The last commit into {labels.name} is undone.")
+            self._show_possible()
+
+    def redo(self) -> None:
+        """Bring back a prompt that was taken back."""
+        if self.session.redo():
+            self._changed()
+
+    def clear(self) -> None:
+        """Take back all prompts."""
+        if self.session.prompts:
+            self.session.clear()
+            self._changed()
+
+    def cancel(self) -> None:
+        """Stop encoding; the prompts stay."""
+        if self.work.busy:
+            self.work.cancel()
+            self.form.cancel.setEnabled(False)
+            self.form.show_status("Cancelling…")
+
+    def start_from(self, mask: Any, *, top: int = 0, left: int = 0) -> None:
+        """Improve the present pixels of a label or region.
+
+        Parameters
+        ----------
+        mask : ndarray of bool
+        top, left : int
+            Where its first pixel is in the plane.
+        """
+        self._add(lambda: self.session.set_start(mask, top=top, left=left))
+
+    def start_from_label(self) -> None:
+        """Improve the connected pixels of one class under the pointer."""
+        if self.layers is None:
+            return
+        try:
+            labels, where = self._place()
+            point = self.layers.at(self._viewer.cursor.position)
+            if point is None:
+                raise ValueError("The pointer is in another slice.")
+            mask, top, left = _patch(labels, where, point)
+        except ValueError as error:
+            self.form.show_status(str(error))
+            return
+        self.start_from(mask, top=top, left=left)
+
+    def _on_click(self, x: float, y: float, positive: bool) -> None:
+        positive = positive != self.form.negative.isChecked()
+        self._add(lambda: self.session.add_click(x, y, positive=positive))
+
+    def _on_box(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        height, width = self.session.shape
+        x0, x1 = np.clip((x0, x1), 0, width)
+        y0, y1 = np.clip((y0, y1), 0, height)
+        self._add(lambda: self.session.set_box(x0, y0, x1, y1))
+        if self.layers is not None:
+            # What was drawn while dragging goes if it was refused.
+            self.layers.show_prompts(self.session.prompts)
+
+    def _add(self, act: Callable[[], None]) -> None:
+        if not self.active:
+            return
+        first = not self.session.prompts
+        try:
+            act()
+        except ValueError as error:
+            self.form.show_status(str(error))
+            return
+        seen = self._seen
+        if first and seen is not None and isinstance(seen.plane.data, np.ndarray):
+            # The array may have changed without any notice, and reading it is cheap.
+            self._seen = None
+        self._changed()
+
+    def _changed(self) -> None:
+        """Ask SAM first: it works while the prompts are drawn."""
+        self._commit_wanted = False
+        self._ask()
+        if self.layers is not None:
+            self.layers.show_prompts(self.session.prompts)
+        self._show_possible()
+
+    # SAM.
+
+    def _ask(self) -> None:
+        """Have the mask of the present prompts made, in a thread."""
+        layers, engine, prompts = self.layers, self._engine, self.session.prompts
+        if layers is None:
+            return
+        if engine is None:
+            self.form.show_status("No model is loaded; run once, then click.")
+            return
+        plane, seen = layers.plane, self._seen
+        if not prompts.complete:
+            self._show_found(None)
+            if prompts:
+                self.form.show_status("Click on the object itself, too.")
+        try:
+            window = self._window(prompts)
+        except ValueError as error:
+            self._show_found(None)
+            self.form.show_status(str(error))
+            return
+        if seen is not None and (seen.plane is not plane or seen.window != window):
+            seen = None
+        if seen is not None and not prompts.complete:
+            return
+        kept = self._embeddings
+
+        def work(
+            progress: ProgressCallback, cancel: CancelToken
+        ) -> tuple[_Seen, Found | None]:
+            known = seen
+            if known is None:
+                image = _read(plane, window)
+                embedding = kept.get(engine, image, progress, cancel)
+                known = _Seen(plane, window, embedding)
+            if not prompts.complete:
+                return known, None
+            return known, predict(engine, known.embedding, prompts, window)
+
+        self.work.submit((layers, prompts), work)
+
+    def _window(self, prompts: Prompts) -> Window:
+        """What is encoded: still the same if the prompts are inside."""
+        assert self.layers is not None
+        seen, bounds = self._seen, prompts.bounds
+        if (
+            seen is not None
+            and seen.plane is self.layers.plane
+            and (bounds is None or seen.window.holds(*bounds))
+        ):
+            return seen.window
+        return choose_window(self.session.shape, self._centre(), bounds)
+
+    def _centre(self) -> tuple[float, float]:
+        assert self.layers is not None
+        dims = self._viewer.dims
+        camera = getattr(self._viewer, "scene", self._viewer).camera
+        position = np.array(dims.point, float)
+        position[list(dims.displayed[-2:])] = camera.center[-2:]
+        height, width = self.session.shape
+        return self.layers.at(position) or (width / 2, height / 2)
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self.active and self.work.busy and not self.work.cancelling:
+            self.form.show_busy(True, done=progress.done, total=progress.total)
+            self.form.show_status("Encoding the image with SAM…")
+
+    def _on_finished(self, tag: tuple[Any, Prompts], outcome: Any) -> None:
+        layers, prompts = tag
+        if layers is not self.layers:
+            return
+        encoded = self._seen is None
+        self.form.show_busy(False)
+        if outcome is None:
+            self._commit_wanted = False
+            self.form.show_status("Cancelled; click to encode again.")
+            return
+        current = prompts == self.session.prompts
+        if isinstance(outcome, Failure):
+            if current:
+                self._commit_wanted = False
+                self._show_found(None)
+                self.form.show_status(outcome.message)
+            return
+        seen, found = outcome
+        self._seen = seen
+        if not current:
+            return
+        self._show_found(found)
+        if found is not None:
+            self.form.show_status(
+                "" if found.mask.any() else "SAM finds nothing there; add a click."
+            )
+        elif encoded and not prompts:
+            self.form.show_status("Click on an object.")
+        if self._commit_wanted:
+            self.commit()
+
+    def _show_found(self, found: Found | None) -> None:
+        self.found = found
+        self.form.show_score(None if found is None else found.score)
+        self._show_preview()
+        self._show_possible()
+
+    def _show_preview(self) -> None:
+        if self.layers is not None:
+            self.layers.show_preview(self.found, self.form.colour)
+
+    def _show_possible(self) -> None:
+        self.form.show_possible(
+            commit=bool(self.session.prompts),
+            undo=self.session.can_undo or bool(self._done),
+            redo=self.session.can_redo,
+        )
+
+    # The labels.
+
+    def commit(self) -> None:
+        """Give the pixels of the preview to the chosen class."""
+        if self.layers is None or not self.session.prompts:
+            return
+        if self.work.busy and not self.work.cancelling:
+            # What is on the way belongs to the last click.
+            self._commit_wanted = True
+            return
+        self._commit_wanted = False
+        found, value = self.found, self.form.class_id
+        if found is None or value is None:
+            self.form.show_status("There is no mask yet; click on an object.")
+            return
+        overwrite = self.form.overwrite.isChecked()
+        try:
+            labels, where = self._place()
+            edit = commit(found, labels.data, where, value, overwrite=overwrite)
+            if edit is not None:
+                self.apply(labels, edit)
+        except (ValueError, OSError) as error:
+            self.form.show_status(str(error))
+            return
+        name = self.form.classes.currentText()
+        if edit is None:
+            self.form.show_status(
+                f"Nothing to change: all pixels are {name} already."
+                if overwrite or not value
+                else "Nothing to change: all pixels have a class; tick “Take from "
+                f"other classes” to make them {name}."
+            )
+            return
+        self._done.append(labels)
+        self.session.begin_anew()
+        self.layers.show_prompts(self.session.prompts)
+        self._show_found(None)
+        count = len(edit.index[0])
+        self.form.show_status(f"{count:,} px of {labels.name} are now {name}.")
+        self.committed.emit(labels, edit)
+
+    def _place(self) -> tuple[Labels, tuple[int | slice, ...]]:
+        """The layer that is committed into, and where the plane lies in it."""
+        labels = self._target
+        if labels is None or labels not in self._viewer.layers:
+            raise ValueError("There are no labels to correct; run once, then commit.")
+        assert self.layers is not None
+        return labels, place_in(labels, self.layers)
+
+    # What happens around.
+
+    def _on_toggle(self, checked: bool) -> None:
+        if checked:
+            self.start()
+        else:
+            self.stop()
+
+    def _on_dims(self, event: Any = None) -> None:
+        self._rest.start()
+
+    def _follow(self) -> None:
+        """Move to the slice that is shown, unless there are prompts on the last one."""
+        layers, image = self.layers, self._image
+        if layers is None or image is None:
+            return
+        plane = take_plane(self._viewer, image)
+        before = layers.plane
+        if (plane.hidden, plane.position) == (before.hidden, before.position):
+            return
+        if self.session.prompts:
+            self.form.show_status(
+                "The prompts are in another slice; go back, or click here to begin "
+                "anew."
+            )
+            return
+        self._move(plane)
+
+    def _move(self, plane: Plane) -> None:
+        done = list(self._done)
+        was_active = self.layers is not None and self.layers.active
+        active = self._viewer.layers.selection.active
+        self.work.cancel()
+        self._end()
+        self._done = done
+        self._begin(plane)
+        if not was_active and active in self._viewer.layers:
+            self._viewer.layers.selection.active = active
+        self._ask()
+
+    def _on_elsewhere(self) -> None:
+        """A click in another slice; napari is still busy with it."""
+        QTimer.singleShot(0, self._begin_elsewhere)
+
+    def _begin_elsewhere(self) -> None:
+        if self.active and isalive(self) and self._image is not None:
+            self._move(take_plane(self._viewer, self._image))
+            self.form.show_status("Another slice: click on an object.")
+
+    def _on_data(self, event: Any = None) -> None:
+        """The pixels are other ones."""
+        self._seen = None
+        if self._image is not None and self.layers is not None:
+            plane = take_plane(self._viewer, self._image)
+            if plane.shape != self.layers.plane.shape:
+                self._move(plane)
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if event.value is self._image:
+            name, self._image = event.value.name, None
+            self._stop_later(f"{name} was removed.")
+
+    def _on_ours_removed(self) -> None:
+        self._stop_later("A layer of the prompts was removed.")
+
+    def _stop_later(self, why: str) -> None:
+        # napari is in the middle of removing a layer.
+        QTimer.singleShot(0, lambda: self.stop(why) if isalive(self) else None)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Stop when another page is shown, not when the window is minimised."""
+        if not event.spontaneous():
+            self.stop()
+        super().hideEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop when the panel is closed."""
+        self.stop()
+        super().closeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Stop when the panel is taken out of its dock."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.stop()
+        return super().event(event)
+
+
+def _read(plane: Plane, window: Window) -> RGBImage:
+    parts = iter(window.slices)
+    index = tuple(next(parts) if isinstance(i, slice) else i for i in plane.index)
+    pixels = np.asarray(plane.data[index])
+    return to_rgb(pixels, rgb=plane.rgb, contrast_limits=plane.contrast_limits)
+
+
+def _patch(
+    labels: Labels, where: tuple[int | slice, ...], point: tuple[float, float]
+) -> tuple[Any, int, int]:
+    """Connected pixels of one class around a point of the plane, and where they are."""
+    from scipy.ndimage import find_objects, label
+
+    x, y = (int(np.floor(v)) for v in point)
+    plane = np.asarray(labels.data[where])
+    if not (0 <= y < plane.shape[0] and 0 <= x < plane.shape[1]) or not plane[y, x]:
+        raise ValueError("There is no label under the pointer.")
+    parts, _ = label(plane == plane[y, x])
+    rows, columns = find_objects(parts)[parts[y, x] - 1]
+    return parts[rows, columns] == parts[y, x], rows.start, columns.start
+
+
+def _apply(labels: Labels, edit: Edit) -> None:
+    with labels.block_history():
+        labels.data_setitem(edit.index, edit.values)
