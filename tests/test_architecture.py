@@ -52,12 +52,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("pipeline", "dense"),
     (
         *("io", "batch", "evaluation"),
-        *("planes", "maps", "targets"),
+        *("planes", "maps", "tiles", "targets"),
         *("prompting", "prompt_engine"),
         "review",
         "layers",
         "user_memory",
-        *("io", "batch", "evaluation", "planes", "maps", "tiles", "targets", "layers"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),

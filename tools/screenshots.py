@@ -1,0 +1,120 @@
+"""Take the pictures of the window that the documentation shows.
+
+``python tools/headless.py python tools/screenshots.py [folder] [page …]`` runs the
+built-in models on the demo scene in a window of 1280 × 720 px, in both themes, and
+writes ``<page>-<theme>.png``. Look at them before they are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from napari.settings import get_settings
+from qtpy.QtWidgets import QApplication
+
+from napari_s2clip._qt.widget import S2CLIPWidget
+from napari_s2clip.sample_data import demo_scene
+
+SIZE = 1280, 720
+THEMES = ("dark", "light")
+_PATIENCE = 120
+"""For one step, in seconds."""
+
+
+def settle(seconds: float = 0.4) -> None:
+    """Let Qt draw what is due."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+
+
+def wait(until: Callable[[], bool]) -> None:
+    """Turn the event loop until something holds."""
+    end = time.monotonic() + _PATIENCE
+    while not until():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not after {_PATIENCE} s")
+        QApplication.processEvents()
+
+
+class Studio:
+    """A window with the demo scene and the widget."""
+
+    def __init__(self, theme: str, folder: Path) -> None:
+        get_settings().appearance.theme = theme
+        self.theme, self.folder = theme, folder
+        self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(*SIZE)
+        ((data, options, _),) = demo_scene()
+        self.viewer.add_image(data, **options)
+        self.widget = S2CLIPWidget(napari_viewer=self.viewer)
+        self.viewer.window.add_dock_widget(self.widget, name="S2CLIP", area="right")
+        settle()
+
+    def take(self, page: str) -> None:
+        """Write a picture of the whole window."""
+        settle()
+        path = self.folder / f"{page}-{self.theme}.png"
+        self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+        print(path)
+
+    def run(self) -> None:
+        """Segment the scene."""
+        self.widget.start()
+        wait(lambda: not self.widget.runs.busy)
+        self.viewer.reset_view()
+
+    def close(self) -> None:
+        """Close the window."""
+        self.viewer.close()
+        settle()
+
+
+def segment(studio: Studio) -> None:
+    """Classes, models and what is segmented."""
+    studio.widget.pages.setCurrentWidget(studio.widget.segment_page)
+    studio.take("segment")
+
+
+def tune(studio: Studio) -> None:
+    """Thresholds that act at once."""
+    studio.widget.pages.setCurrentWidget(studio.widget.tune_page)
+    studio.take("tune")
+
+
+def review(studio: Studio) -> None:
+    """Regions, the most doubtful first."""
+    studio.widget.pages.setCurrentWidget(studio.widget.review_page)
+    studio.take("review")
+
+
+def correct(studio: Studio) -> None:
+    """Clicks and boxes."""
+    studio.widget.pages.setCurrentWidget(studio.widget.correct_page)
+    studio.take("correct")
+
+
+PAGES = {page.__name__: page for page in (segment, tune, review, correct)}
+
+
+def main() -> None:
+    """Take what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/images"))
+    parser.add_argument("pages", nargs="*", choices=[*PAGES, []], default=[])
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for theme in THEMES:
+        studio = Studio(theme, options.folder)
+        studio.run()
+        for name in options.pages or PAGES:
+            PAGES[name](studio)
+        studio.close()
+
+
+if __name__ == "__main__":
+    main()
