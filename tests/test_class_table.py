@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_s2clip.class_table import ClassTable
+from napari_s2clip.class_table import ClassTable, Pasted, many, shown_colour
 from napari_s2clip.classes import (
     MAX_CLASSES,
     SAFE_COLOURS,
@@ -36,7 +36,7 @@ def test_names_are_written_one_after_the_other():
     assert names(table) == ["cat", "red circle", "car"]
     assert ids(table) == {"red circle": 1, "car": 2, "cat": 3}
     assert table.rows[2].synonyms == ("automobile", "motor car")
-    assert table.colour(0) == default_colour(2)
+    assert shown_colour(table.rows[0]) == default_colour(2)
     assert table.class_set().ids == (3, 1, 2)
     assert table.class_set().colours == tuple(default_colour(i) for i in (2, 0, 1))
 
@@ -110,7 +110,7 @@ def test_names_synonyms_colours_and_thresholds_are_edited():
         ClassEntry("big dog", ("hound", "puppy"), "", 2, 0.25),
     )
     table.recolour(0, "")
-    assert table.colour(0) == default_colour(0)
+    assert shown_colour(table.rows[0]) == default_colour(0)
     with pytest.raises(ValueError, match="row 1: colour must be"):
         table.recolour(0, "red")
     with pytest.raises(ValueError, match="row 2: threshold must be from 0 to 1"):
@@ -125,10 +125,19 @@ def test_what_is_pasted_is_split_and_what_is_known_left_out():
     assert found.rows == range(1, 4)
     # The puppy goes with its dog, and may come again.
     assert found.known == ("CAT", "kitten", "Dog", "cat")
+    assert found.words.endswith("there already: CAT, kitten, Dog, cat")
     assert table.paste("puppy", at=0).rows == range(1)
     assert names(table)[0] == "puppy"
     assert not table.problems()
     assert table.paste(" ;\n").rows == range(5, 5)
+
+
+def test_not_all_that_was_left_out_is_told():
+    found = Pasted(range(0), tuple("abcdefghijkl"))
+    assert found.words.endswith(": a, b, c, d, e, f, g, h and 4 more")
+    assert Pasted(range(2), ()).words == ""
+    assert many("cat; dog")
+    assert not many("cat | kitten ;")
 
 
 def test_every_change_is_one_step():

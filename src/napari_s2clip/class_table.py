@@ -16,9 +16,12 @@ from .classes import (
     default_colour,
 )
 
-__all__ = ["ClassTable", "Pasted", "Problem"]
+__all__ = ["ClassTable", "Pasted", "Problem", "many", "shown_colour"]
 
 _SEPARATORS = re.compile(r"[\n\r;\t]+")
+
+_MOST_WORDS = 8
+"""Names that were left out and are told."""
 
 _MOST_STEPS = 1000
 """Steps that can be undone."""
@@ -54,6 +57,16 @@ class Pasted:
 
     rows: range
     known: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """What was left out, in a line for people; empty if nothing was."""
+        if not self.known:
+            return ""
+        shown = ", ".join(self.known[:_MOST_WORDS])
+        more = len(self.known) - _MOST_WORDS
+        end = f" and {more} more" if more > 0 else ""
+        return f"Left out, because they are there already: {shown}{end}"
 
 
 @dataclass(frozen=True)
@@ -98,11 +111,6 @@ class ClassTable:
 
     def __len__(self) -> int:
         return len(self._state.rows)
-
-    def colour(self, row: int) -> str:
-        """Colour of a row: its own, or that of its id."""
-        entry = self.rows[row]
-        return entry.colour or default_colour((entry.id or 1) - 1)
 
     def add(self, text: str, at: int | None = None) -> int:
         """Add a class, ``"car | automobile"`` with a synonym; return its row."""
@@ -322,6 +330,16 @@ class ClassTable:
             there.append(self._state)
             self._state = here.pop()
             self._merges = ""
+
+
+def many(text: str) -> bool:
+    """Whether a text holds more than one name, separated as `ClassTable.paste` does."""
+    return len(_entries(text)) > 1
+
+
+def shown_colour(entry: ClassEntry) -> str:
+    """Colour of a class: its own, or that of its id."""
+    return entry.colour or default_colour((entry.id or 1) - 1)
 
 
 def _words(words: Iterable[str]) -> list[str]:

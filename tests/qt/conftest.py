@@ -52,7 +52,7 @@ def widget(viewer: napari.Viewer, models: Any) -> S2CLIPWidget:
 
     widget = S2CLIPWidget(napari_viewer=viewer)
     viewer.window.add_dock_widget(widget, name="S2CLIP")
-    widget.classes.names.setPlainText("cat\ndog")
+    widget.classes.set_lines("cat\ndog")
     return widget
 
 

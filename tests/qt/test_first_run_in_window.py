@@ -26,7 +26,7 @@ from napari_s2clip.pipeline import S2CLIP
 
 load = S2CLIP.load
 S2CLIP.load = lambda spec, **options: load(spec, weights="random", **options)
-widget.classes.names.setPlainText("cat; dog")
+widget.classes.set_lines("cat; dog")
 widget.start()
 while widget.run.running:
     QApplication.processEvents()

@@ -79,7 +79,7 @@ def test_nothing_of_the_question_is_cut_off(
 
     widget = S2CLIPWidget(napari_viewer=viewer)
     qtbot.addWidget(widget)
-    widget.classes.names.setPlainText("cat")
+    widget.classes.set_lines("cat")
     widget.models.choose("fast")
     widget.resize(276, 560)
     widget.show()

@@ -6,20 +6,12 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_s2clip._qt.class_panel import ClassPanel
 from napari_s2clip._qt.model_panel import ModelPanel
 from napari_s2clip._qt.run_panel import RunPanel
 from napari_s2clip._qt.worker import Download
 from napari_s2clip.methods import METHODS
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import Progress
-
-
-@pytest.fixture
-def classes(qtbot: Any) -> ClassPanel:
-    panel = ClassPanel()
-    qtbot.addWidget(panel)
-    return panel
 
 
 @pytest.fixture
@@ -34,40 +26,6 @@ def run(qtbot: Any) -> RunPanel:
     panel = RunPanel()
     qtbot.addWidget(panel)
     return panel
-
-
-def test_classes_are_read_line_by_line(classes: ClassPanel) -> None:
-    classes.names.setPlainText("cat\n\n  car | automobile \n")
-    classes.background.setText("sky; ; road ")
-    found = classes.class_set()
-    assert found.names == ("cat", "car")
-    assert found.entries[1].synonyms == ("automobile",)
-    assert found.background == ("sky", "road")
-
-
-@pytest.mark.parametrize(
-    ("names", "background", "message"),
-    [("", "", "empty"), ("cat\nCat", "", "twice"), ("sky", "sky", "twice")],
-)
-def test_wrong_classes_are_refused(
-    classes: ClassPanel, names: str, background: str, message: str
-) -> None:
-    classes.names.setPlainText(names)
-    classes.background.setText(background)
-    with pytest.raises(ValueError, match=message):
-        classes.class_set()
-
-
-def test_names_are_offered_to_an_empty_list_only(classes: ClassPanel) -> None:
-    classes.offer(["cat", "dog"])
-    assert classes.names.toPlainText() == "cat\ndog"
-    # Nobody changed them, so those of the next image take their place.
-    classes.offer(["fox"])
-    classes.offer([])
-    assert classes.names.toPlainText() == "fox"
-    classes.names.setPlainText("owl")
-    classes.offer(["cat"])
-    assert classes.names.toPlainText() == "owl"
 
 
 def test_models_are_the_presets_and_what_they_leave_out(models: ModelPanel) -> None:

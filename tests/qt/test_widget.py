@@ -60,7 +60,7 @@ def test_second_run_reuses_models_and_features(
 ) -> None:
     widget.start()
     finish(widget)
-    widget.classes.names.setPlainText("fox")
+    widget.classes.set_lines("fox")
     widget.start()
     finish(widget)
     assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 1, 2]
@@ -193,12 +193,12 @@ def test_a_run_that_napari_stops_leaves_the_widget_usable(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "classes is empty"), ("cat\ncat", "named twice"), ("cat |", "is blank")],
+    [("", "classes is empty"), ("cat\ncat", "named twice"), ("| kitten", "is blank")],
 )
 def test_wrong_classes_start_no_thread(
     widget: Any, models: Any, said: list[str], text: str, message: str
 ) -> None:
-    widget.classes.names.setPlainText(text)
+    widget.classes.set_lines(text)
     widget.run.button.click()
     assert not widget.run.running
     assert len(said) == 1
@@ -258,7 +258,7 @@ def low(viewer: Any, models: Any, qtbot: Any) -> Any:
 
     widget = S2CLIPWidget(napari_viewer=viewer)
     qtbot.addWidget(widget)
-    widget.classes.names.setPlainText("cat\ndog")
+    widget.classes.set_lines("cat\ndog")
     widget.resize(276, 495)
     widget.show()
     qtbot.waitExposed(widget)
@@ -274,9 +274,9 @@ def test_in_a_low_window_nothing_is_out_of_sight(
         models.error = ValueError("a sentence about what to do " * 6)
     low.start()
     finish(low)
-    for part in (low.run.button, low.run.status, low.classes.names):
+    for part in (low.run.button, low.run.status, low.classes.view):
         qtbot.waitUntil(lambda part=part: in_sight(low, part), timeout=5_000)
-    assert low.classes.names.height() >= 90
+    assert low.classes.view.height() >= 90
 
 
 @pytest.mark.parametrize("fails", [False, True])
@@ -326,7 +326,7 @@ def test_slice_is_said(viewer: Any, widget: Any, finish: Any) -> None:
 
 
 def test_names_of_the_image_fill_an_empty_list(viewer: Any, widget: Any) -> None:
-    widget.classes.names.setPlainText("")
+    widget.classes.set_lines("")
     layer = viewer.add_image(
         np.zeros((4, 4)), metadata={KEY: {"classes": ["red circle", "grass"]}}
     )
@@ -378,7 +378,7 @@ def test_closing_the_window_cancels(
     viewer.add_image(np.zeros((8, 12), np.uint8))
     widget = S2CLIPWidget(napari_viewer=viewer)
     viewer.window.add_dock_widget(widget, name="S2CLIP")
-    widget.classes.names.setPlainText("cat")
+    widget.classes.set_lines("cat")
     models.hold = True
     widget.start()
     qtbot.waitUntil(models.waiting.is_set)

@@ -1,0 +1,427 @@
+"""The table of classes under the user's hands: keys, clicks, drags, editors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QEvent, QModelIndex, QRectF, QSize, Qt, QTimer
+from qtpy.QtGui import QColor, QDropEvent, QKeyEvent, QKeySequence, QPainter
+from qtpy.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QApplication,
+    QDoubleSpinBox,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from ..class_table import many, shown_colour
+from ..classes import default_colour
+from .class_model import ClassModel, Column
+from .colour_menu import ColourMenu, paint_swatch
+
+__all__ = ["ClassView"]
+
+_HINT = (
+    "Write a class, press Enter, write the next; or paste a list:\n\n"
+    "red circle\ngreen star | green asterisk\ngrass"
+)
+
+_NAME, _SYNONYMS = 11, 6
+"""Letters for which there is always room; else the table scrolls."""
+
+_ROWS = 4
+"""Of the lowest table, without its head."""
+
+_Key = Qt.Key
+_Standard = QKeySequence.StandardKey
+_Hint = QAbstractItemDelegate.EndEditHint
+
+
+class _Delegate(QStyledItemDelegate):
+    """Draws the colours, and makes the editors."""
+
+    def __init__(self, view: ClassView) -> None:
+        super().__init__(view)
+        self._view = view
+
+    def createEditor(  # type: ignore[override]
+        self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> QWidget:
+        """A line for words, a number for a threshold."""
+        editor: QWidget
+        if index.column() == Column.THRESHOLD:
+            editor = box = QDoubleSpinBox(parent)
+            box.setRange(0, 1)
+            box.setSingleStep(0.05)
+            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        else:
+            editor = line = _Line(parent)
+            line.many_pasted.append(self._view.paste_from_editor)
+        editor.setObjectName("class_editor")
+        # napari's own margins would cut off what is written in so low a row.
+        editor.setStyleSheet("#class_editor { padding: 0px; margin: 0px; }")
+        self._view.editor = editor
+        return editor
+
+    def destroyEditor(self, editor: QWidget, index: QModelIndex) -> None:
+        """Forget it."""
+        if self._view.editor is editor:
+            self._view.editor = None
+        super().destroyEditor(editor, index)
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """The row that adds a class is in italics."""
+        super().initStyleOption(option, index)
+        if index.row() == self._view.classes.count:
+            option.font.setItalic(True)
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
+    ) -> None:
+        """Draw a cell; the first one is a swatch with the label value."""
+        colour = index.data(Qt.ItemDataRole.DecorationRole)
+        if index.column() != Column.COLOUR or colour is None:
+            super().paint(painter, option, index)
+            return
+        box = QRectF(option.rect).adjusted(3, 2, -3, -2)
+        paint_swatch(painter, box, colour)
+        if self._view.is_current(index):
+            painter.setPen(self._view.palette().highlight().color())
+            painter.drawRect(QRectF(option.rect).adjusted(0.5, 0.5, -1, -1))
+        bright = 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
+        painter.setPen(QColor("black" if bright > 128 else "white"))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(index.data()))
+
+
+class _Line(QLineEdit):
+    """Hands a text of many names on, instead of making one name of them."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFrame(False)
+        self.many_pasted: list[Callable[[str], None]] = []
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take many names from the clipboard at once."""
+        if event.matches(_Standard.Paste):
+            text = _clipboard()
+            if many(text):
+                for hand_on in self.many_pasted:
+                    hand_on(text)
+                return
+        super().keyPressEvent(event)
+
+
+class ClassView(QTableView):
+    """Classes in a table that is written like a list: name, Enter, next name, Enter."""
+
+    def __init__(self, model: ClassModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.classes = model
+        self.editor: QWidget | None = None
+        self.menu: ColourMenu | None = None
+        self._added = False
+        self.setModel(model)
+        self.setItemDelegate(_Delegate(self))
+        self._set_behaviour()
+        self.hint = QLabel(_HINT, self.viewport())
+        self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hint.setStyleSheet("background: transparent; padding: 4px;")
+        self.hint.setWordWrap(True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.clicked.connect(self._on_click)
+        model.rowsInserted.connect(self._place_hint)
+        model.rowsRemoved.connect(self._place_hint)
+        self._place_hint()
+
+    def _set_behaviour(self) -> None:
+        View = QAbstractItemView
+        self.setSelectionBehavior(View.SelectionBehavior.SelectRows)
+        self.setSelectionMode(View.SelectionMode.ExtendedSelection)
+        self.setEditTriggers(
+            View.EditTrigger.DoubleClicked
+            | View.EditTrigger.EditKeyPressed
+            | View.EditTrigger.AnyKeyPressed
+        )
+        self.setDragDropMode(View.DragDropMode.InternalMove)
+        self.setDragDropOverwriteMode(False)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        # Tab leaves the table, or nobody without a mouse would get beyond it.
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setHorizontalScrollMode(View.ScrollMode.ScrollPerPixel)
+        rows, columns = self.verticalHeader(), self.horizontalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        columns.setHighlightSections(False)
+        columns.setMinimumSectionSize(20)
+        for column in Column:
+            columns.setSectionResizeMode(
+                column, QHeaderView.ResizeMode.ResizeToContents
+            )
+        for column in (Column.COLOUR, Column.NAME, Column.SYNONYMS):
+            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+        columns.sectionResized.connect(self._on_width)
+        self.setAccessibleName("Classes")
+        self._fit_rows()
+
+    def _fit_rows(self) -> None:
+        metrics = self.fontMetrics()
+        self.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
+        self.setColumnWidth(Column.COLOUR, metrics.horizontalAdvance("000") + 10)
+        self._fit_columns()
+
+    def _on_width(self, column: int) -> None:
+        if column not in (Column.NAME, Column.SYNONYMS):
+            self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        """Names and synonyms share what the others leave, three to two."""
+        letter = self.fontMetrics().averageCharWidth()
+        width = self.viewport().width()
+        numbers = [c for c in Column if c >= Column.PIXELS and self.columnWidth(c)]
+        self.classes.be_brief(width < (36 + 8 * len(numbers)) * letter)
+        room = width - sum(self.columnWidth(c) for c in (Column.COLOUR, *numbers))
+        name = max(_NAME * letter, 3 * room // 5)
+        self.setColumnWidth(Column.NAME, name)
+        self.setColumnWidth(Column.SYNONYMS, max(_SYNONYMS * letter, room - name))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the size of the letters, which the theme sets."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_rows()
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for a few rows."""
+        head = self.horizontalHeader().sizeHint().height()
+        row = self.verticalHeader().defaultSectionSize()
+        return QSize(120, head + _ROWS * row + 4)
+
+    def sizeHint(self) -> QSize:
+        """Qt's own is so tall that it pushes what follows out of a low window."""
+        return QSize(240, self.minimumSizeHint().height())
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the hint under the rows."""
+        super().resizeEvent(event)
+        self._fit_columns()
+        self._place_hint()
+
+    def _place_hint(self) -> None:
+        top = self.verticalHeader().defaultSectionSize()
+        room = self.viewport()
+        self.hint.setGeometry(0, top, room.width(), max(0, room.height() - top))
+        self.hint.setVisible(not self.classes.count)
+
+    def is_current(self, index: QModelIndex) -> bool:
+        """Whether the keys act on a cell."""
+        return self.hasFocus() and self.currentIndex() == index
+
+    def chosen_rows(self) -> list[int]:
+        """Selected rows that hold a class."""
+        rows = {index.row() for index in self.selectionModel().selectedRows()}
+        return sorted(row for row in rows if row < self.classes.count)
+
+    def start_new(self) -> None:
+        """Write in the row that adds a class."""
+        index = self.classes.index(self.classes.count, Column.NAME)
+        if self.editor is not None and self.currentIndex() == index:
+            self.editor.setFocus()
+            return
+        self.setFocus()
+        self.setCurrentIndex(index)
+        self.scrollTo(index)
+        self.edit(index)
+
+    def remove_chosen(self) -> None:
+        """Remove the selected classes."""
+        rows = self.chosen_rows()
+        if rows:
+            self.classes.apply(lambda: self.classes.table.remove(rows))
+            self._select(range(rows[0], rows[0] + 1))
+
+    def move_chosen(self, step: int) -> None:
+        """Move the selected classes up (-1) or down (1)."""
+        rows = self.chosen_rows()
+        if not rows:
+            return
+        to = rows[0] - 1 if step < 0 else rows[-1] + 2
+        self._move(rows, min(max(to, 0), self.classes.count))
+
+    def _move(self, rows: list[int], to: int) -> None:
+        column = self.currentIndex().column()
+        self._select(
+            self.classes.apply(lambda: self.classes.table.move(rows, to)), column
+        )
+
+    def _select(self, rows: range, column: int = Column.NAME) -> None:
+        last = self.classes.count
+        if not last or not rows:
+            return
+        chosen = self.selectionModel()
+        Flag = type(chosen).SelectionFlag
+        here = self.classes.index(min(rows[0], last - 1), max(column, 0))
+        chosen.setCurrentIndex(here, Flag.ClearAndSelect | Flag.Rows)
+        for row in rows[1:]:
+            index = self.classes.index(row, 0)
+            chosen.select(index, Flag.Select | Flag.Rows)
+        self.scrollTo(here)
+
+    def paste(self, text: str) -> None:
+        """Add the names of a text, and select them."""
+        try:
+            rows = self.classes.paste(text)
+        except ValueError as error:
+            self.classes.refused.emit(str(error))
+        else:
+            self._select(rows)
+
+    def paste_clipboard(self) -> None:
+        """Add the names that the clipboard holds."""
+        self.paste(_clipboard())
+
+    def paste_from_editor(self, text: str) -> None:
+        """Many names were pasted into a cell: they become rows of their own."""
+        if self.editor is not None:
+            self.closeEditor(self.editor, _Hint.RevertModelCache)
+        self.paste(text)
+
+    def copy(self) -> None:
+        """Put the selected classes into the clipboard, one a line."""
+        rows = [self.classes.table.rows[row] for row in self.chosen_rows()]
+        clipboard = QApplication.clipboard()
+        if rows and clipboard is not None:
+            clipboard.setText("\n".join(" | ".join(e.phrases) for e in rows))
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        self.classes.apply(self.classes.table.undo)
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        self.classes.apply(self.classes.table.redo)
+
+    def commit(self) -> None:
+        """Take what is being written, as if Enter had been pressed."""
+        if self.editor is not None:
+            editor = self.editor
+            self.commitData(editor)
+            super().closeEditor(editor, _Hint.NoHint)
+
+    def pick_colour(self, row: int) -> None:
+        """Offer colours for a class."""
+        entry = self.classes.table.rows[row]
+        number = entry.id or 1
+        self.menu = menu = ColourMenu(
+            shown_colour(entry), default_colour(number - 1), self
+        )
+        menu.chosen.connect(lambda colour: self._recolour(number, colour))
+        index = self.classes.index(row, Column.COLOUR)
+        corner = self.visualRect(index).bottomLeft()
+        menu.popup(self.viewport().mapToGlobal(corner))
+
+    def _recolour(self, number: int, colour: str) -> None:
+        # By id: while a dialog is open, the row may have moved.
+        table = self.classes.table
+        rows = [row for row, entry in enumerate(table.rows) if entry.id == number]
+        if rows:
+            self.classes.apply(lambda: table.recolour(rows[0], colour))
+
+    def _on_click(self, index: QModelIndex) -> None:
+        if index.row() == self.classes.count:
+            self.start_new()
+        elif index.column() == Column.COLOUR:
+            modifiers = QApplication.keyboardModifiers()
+            if modifiers == Qt.KeyboardModifier.NoModifier:
+                self.pick_colour(index.row())
+
+    def _act(self, event: QKeyEvent) -> Callable[[], object] | None:
+        """What a key does, if it is one of ours."""
+        for standard, act in (
+            (_Standard.Paste, self.paste_clipboard),
+            (_Standard.Copy, self.copy),
+            (_Standard.Undo, self.undo),
+            (_Standard.Redo, self.redo),
+            (_Standard.Delete, self.remove_chosen),
+        ):
+            if event.matches(standard):
+                return act
+        key, index = event.key(), self.currentIndex()
+        if event.modifiers() == Qt.KeyboardModifier.AltModifier:
+            if key in (_Key.Key_Up, _Key.Key_Down):
+                step = -1 if key == _Key.Key_Up else 1
+                return lambda: self.move_chosen(step)
+            return None
+        if key == _Key.Key_Backspace:
+            return self.remove_chosen
+        if key in (_Key.Key_Return, _Key.Key_Enter) and index.isValid():
+            if index.row() == self.classes.count:
+                return self.start_new
+            if index.column() == Column.COLOUR:
+                return lambda: self.pick_colour(index.row())
+            return lambda: self.edit(index)
+        return None
+
+    def event(self, event: QEvent) -> bool:  # type: ignore[override]
+        """Keep the keys of the table from the shortcuts of the window."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and self._act(event) is not None
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Act on the keys of the table."""
+        act = self._act(event)
+        if act is None:
+            super().keyPressEvent(event)
+        else:
+            act()
+            event.accept()
+
+    def commitData(self, editor: QWidget) -> None:
+        """Take what was written, and note whether that was a new class."""
+        before = self.classes.count
+        super().commitData(editor)
+        self._added = self.classes.count > before
+
+    def closeEditor(self, editor: QWidget, hint: Any) -> None:
+        """After Enter in the last class, go on with a new one."""
+        added, self._added = self._added, False
+        here = self.currentIndex()
+        words = here.column() in (Column.NAME, Column.SYNONYMS)
+        last = words and here.row() == self.classes.count - 1
+        super().closeEditor(editor, hint)
+        if hint == _Hint.SubmitModelCache and (added or last):
+            QTimer.singleShot(0, self.start_new)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Move the dragged rows to where they were dropped."""
+        if event.source() is not self:
+            return
+        point = event.position().toPoint()
+        index = self.indexAt(point)
+        to = index.row() if index.isValid() else self.classes.count
+        if index.isValid() and point.y() > self.visualRect(index).center().y():
+            to += 1
+        self._move(self.chosen_rows(), min(to, self.classes.count))
+        # Qt would remove the rows that it thinks were moved out.
+        event.setDropAction(Qt.DropAction.IgnoreAction)
+        event.accept()
+
+
+def _clipboard() -> str:
+    clipboard = QApplication.clipboard()
+    return "" if clipboard is None else clipboard.text()
