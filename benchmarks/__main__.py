@@ -1,7 +1,8 @@
 """``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them.
 
-``--only`` takes some of the groups: ``small`` and ``refining`` (demo models, seconds),
-``encoding`` and ``sam`` (real sizes with random weights, minutes) and ``memory``.
+``--only`` takes some of the groups: ``small``, ``refining`` and ``live`` (demo models,
+seconds), ``encoding`` and ``sam`` (real sizes with random weights, minutes) and
+``memory``.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from pathlib import Path
 import torch
 
 from .encoding import encoding_pairs, peak_memory
+from .live import live_pairs
 from .pairs import compare
 from .refining import encoder_memory, refining_pairs, sam_pairs
 from .work import pairs
 
-GROUPS = ("small", "refining", "sam", "encoding", "memory")
+GROUPS = ("small", "refining", "live", "sam", "encoding", "memory")
 
 
 def main() -> None:
@@ -43,6 +45,8 @@ def main() -> None:
         found.append((pairs(), options.rounds))
     if "refining" in options.only:
         found.append((refining_pairs(), options.rounds))
+    if "live" in options.only:
+        found.append((live_pairs(), options.rounds))
     if "sam" in options.only:
         found.append((sam_pairs(), min(options.rounds, 3)))
     if "encoding" in options.only:

@@ -49,7 +49,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("text", "features", "coarse", "regions", "refine", "region_table"),
     ("classification", "completion"),
-    ("pipeline", "dense"),
+    ("pipeline", "dense", "live", "loaded", "provenance", "recall", "stages"),
     (
         *("io", "batch", "evaluation"),
         *("planes", "maps", "tiles", "targets"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from napari_s2clip import coarse
 from napari_s2clip.classes import ClassEntry, ClassSet
-from napari_s2clip.coarse import choose_labels, classify, resize_rows
+from napari_s2clip.coarse import ClassMaps, classify, resize_rows
 
 
 @given(
@@ -35,14 +35,19 @@ def logits_of(rows: list[list[float]]) -> torch.Tensor:
 
 def run(rows, classes, **settings):
     logits = logits_of(rows)
-    options = {"logit_scale": 1.0, "probability_threshold": 0.0} | settings
+    options = {"logit_scale": 1.0} | settings
     return classify(logits, classes, tuple(logits.shape[1:]), **options)
+
+
+def labels_of(maps, threshold=0.0, of_classes=()):
+    return maps.labels(threshold, of_classes).tolist()
 
 
 def test_label_is_the_best_class_counted_from_one():
     result = run([[2.0, 0.0], [0.0, 2.0]], ClassSet(["a", "b"]))
-    assert result.labels.tolist() == [[1, 2]]
-    assert result.labels.dtype == np.uint16
+    assert labels_of(result) == [[1, 2]]
+    assert result.labels(0).dtype == np.uint16
+    np.testing.assert_allclose(result.top, result.probabilities.max(0))
     expected = torch.tensor([2.0, 0.0]).softmax(0).numpy()
     np.testing.assert_allclose(result.probabilities[:, 0, 0], expected, rtol=1e-6)
 
@@ -66,22 +71,23 @@ def test_a_class_takes_its_best_synonym_after_the_softmax():
     p = torch.tensor([1.0, 0.5, 0.9]).softmax(0)
     # The sum of b and c would win; the maximum does not.
     assert p[1] + p[2] > p[0]
-    assert result.labels.tolist() == [[1]]
+    assert labels_of(result) == [[1]]
     np.testing.assert_allclose(result.probabilities[:, 0, 0], [p[0], p[2]], rtol=1e-6)
 
 
 def test_background_words_win_as_zero():
     classes = ClassSet(["a"], background=["sky", "wall"])
     result = run([[1.0, 0.0], [0.0, 2.0], [0.5, 0.0]], classes)
-    assert result.labels.tolist() == [[1, 0]]
+    assert labels_of(result) == [[1, 0]]
+    assert result.top[0, 1] > result.probabilities[0, 0, 1]
     assert result.probabilities.shape == (1, 1, 2)
 
 
 def test_improbable_pixels_become_background():
     classes = ClassSet(["a", "b"])
     rows = [[3.0, 0.1], [0.0, 0.0]]
-    assert run(rows, classes, probability_threshold=0.6).labels.tolist() == [[1, 0]]
-    assert run(rows, classes, probability_threshold=0.5).labels.tolist() == [[1, 1]]
+    assert labels_of(run(rows, classes), 0.6) == [[1, 0]]
+    assert labels_of(run(rows, classes), 0.5) == [[1, 1]]
 
 
 def test_a_class_may_have_a_threshold_of_its_own():
@@ -93,8 +99,8 @@ def test_a_class_may_have_a_threshold_of_its_own():
             ClassEntry("a", threshold=first),
             ClassEntry("b", threshold=second),
         ]
-        found = run(rows, ClassSet(entries, sky), probability_threshold=common)
-        return found.labels.tolist()[0]
+        classes = ClassSet(entries, sky)
+        return labels_of(run(rows, classes), common, classes.thresholds)[0]
 
     # p of the best class: 0.91, 0.43, 0.43, and the background word wins the last.
     assert labels(0, 0) == [1, 1, 2, 0]
@@ -108,24 +114,31 @@ def test_a_class_may_have_a_threshold_of_its_own():
 
 @given(st.floats(0, 1, width=32))
 def test_equal_thresholds_are_the_common_one(threshold):
-    maps = torch.rand(4, 6, 7, generator=torch.Generator().manual_seed(0))
-    maps[0, 0, 0] = threshold  # at the limit, too
-    common = choose_labels(maps, 3, threshold)
-    assert torch.equal(choose_labels(maps, 3, 0.0, [threshold] * 3), common)
-    assert torch.equal(choose_labels(maps, 3, threshold, [0.0] * 3), common)
+    top = np.random.default_rng(0).random((6, 7), np.float32)
+    top[0, 0] = threshold  # at the limit, too
+    winner = np.random.default_rng(1).integers(0, 4, (6, 7)).astype(np.uint16)
+    maps = ClassMaps(np.zeros((3, 6, 7), np.float32), top, winner)
+    common = maps.labels(threshold)
+    assert common.dtype == np.uint16
+    assert np.array_equal(common, np.where(top >= threshold, winner, 0))
+    assert np.array_equal(
+        maps.labels(0.0, [threshold] * 3), np.where(winner, common, 0)
+    )
+    assert np.array_equal(maps.labels(threshold, [0.0] * 3), common)
 
 
 def test_blocks_do_not_change_the_result(monkeypatch):
     logits = torch.randn(4, 5, 6, generator=torch.Generator().manual_seed(0))
     classes = ClassSet(["a", "b | c", "d"])
-    options = {"logit_scale": 3.0, "probability_threshold": 0.3}
+    options = {"logit_scale": 3.0}
     steps = []
     whole = classify(logits, classes, (23, 17), **options)
     monkeypatch.setattr(coarse, "_BLOCK", 4 * 17 * 3)
     blocks = classify(
         logits, classes, (23, 17), on_rows=lambda *s: steps.append(s), **options
     )
-    np.testing.assert_array_equal(whole.labels, blocks.labels)
+    np.testing.assert_array_equal(whole.winner, blocks.winner)
+    np.testing.assert_allclose(whole.top, blocks.top, atol=1e-6)
     np.testing.assert_allclose(whole.probabilities, blocks.probabilities, atol=1e-6)
     assert steps[0] == (3, 23)
     assert steps[-1] == (23, 23)
@@ -134,8 +147,6 @@ def test_blocks_do_not_change_the_result(monkeypatch):
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 3)])
 def test_any_image_size(size):
     logits = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
-    result = classify(
-        logits, ClassSet(["a", "b"]), size, logit_scale=40, probability_threshold=0
-    )
-    assert result.labels.shape == size
+    result = classify(logits, ClassSet(["a", "b"]), size, logit_scale=40)
+    assert result.labels(0).shape == size
     np.testing.assert_allclose(result.probabilities.sum(0), 1, atol=1e-5)

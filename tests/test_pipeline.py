@@ -460,7 +460,7 @@ def test_another_sam_and_fusion_model_are_loaded_by_name(monkeypatch):
         seen.append((spec.vfm.architecture, spec.sam.architecture))
         raise InterruptedError
 
-    monkeypatch.setattr("napari_s2clip.pipeline.load_models", stop)
+    monkeypatch.setattr("napari_s2clip.loaded.load_models", stop)
     with pytest.raises(InterruptedError):
         S2CLIP.load("vit-b-16", vfm="sam-b-16", sam="sam-h")
     assert seen == [("vit_b", "vit_h")]

@@ -17,6 +17,7 @@ except ImportError:  # a source tree that was never built
 if TYPE_CHECKING:
     from .classes import ClassEntry, ClassSet
     from .features.store import FeatureStore
+    from .live import LiveSegmentation
     from .models.specs import ModelSpec
     from .pipeline import S2CLIP, ImageFeatures
     from .progress import Cancelled, CancelToken, Progress
@@ -31,6 +32,7 @@ __all__ = [
     "ClassSet",
     "FeatureStore",
     "ImageFeatures",
+    "LiveSegmentation",
     "ModelSpec",
     "Progress",
     "Segmentation",
@@ -42,6 +44,7 @@ _HOME = {
     "S2CLIP": "pipeline",
     "ImageFeatures": "pipeline",
     "FeatureStore": "features.store",
+    "LiveSegmentation": "live",
     "Settings": "settings",
     "ClassEntry": "classes",
     "ClassSet": "classes",

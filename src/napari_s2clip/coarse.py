@@ -15,59 +15,68 @@ from torch import Tensor
 if TYPE_CHECKING:
     from .classes import ClassSet
 
-__all__ = ["CoarseMap", "choose_labels", "classify", "resize_rows"]
+__all__ = ["ClassMaps", "classify", "likeliest", "resize_rows"]
 
 _BLOCK = 1 << 24
 """Logits held at once while the image is filled, in elements (64 MB)."""
 
 
-@dataclass(frozen=True)
-class CoarseMap:
-    """The coarse label map and the probabilities it was taken from.
+@dataclass(frozen=True, eq=False)
+class ClassMaps:
+    """Probabilities of the classes, and what labels are chosen from.
 
     Attributes
     ----------
-    labels : ndarray of uint16, (H, W)
-        0 is background, i the i-th class.
     probabilities : ndarray of float32, (C, H, W)
+    top : ndarray of float32, (H, W)
+        Probability of the likeliest class or background word.
+    winner : ndarray of uint16, (H, W)
+        Which one that is: i for the i-th class, 0 for a background word.
     background : ndarray of float32, (H, W), or None
         Probability of the likeliest background word, if there are such words.
     """
 
-    labels: NDArray[np.uint16]
     probabilities: NDArray[np.float32]
+    top: NDArray[np.float32]
+    winner: NDArray[np.uint16]
     background: NDArray[np.float32] | None = None
 
+    def labels(
+        self, threshold: float, of_classes: Sequence[float] = ()
+    ) -> NDArray[np.uint16]:
+        """The coarse map (H, W): 0 is background, i the i-th class.
 
-def choose_labels(
-    maps: Tensor, count: int, threshold: float, own: Sequence[float] = ()
-) -> Tensor:
-    """The likeliest class of each pixel: i + 1 for plane i, 0 for background.
+        Parameters
+        ----------
+        threshold : float
+            Pixels whose likeliest class is less probable are background.
+        of_classes : sequence of float, (C,)
+            The same for each class, where it is higher.
+        """
+        least = np.float32(threshold)
+        own = np.maximum(least, np.array([0, *of_classes], np.float32))
+        sure = self.top >= (own[self.winner] if (own > least).any() else least)
+        return self.winner * sure
+
+
+def likeliest(maps: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest probability of each pixel, and whose it is: i + 1 for plane i.
 
     Parameters
     ----------
     maps : Tensor, (C or C + 1, H, W)
-        The background, if there is one, last.
+        The background, if there is one, last; it is 0.
     count : int
         C.
-    threshold : float
-        Pixels whose likeliest plane is below it are background.
-    own : sequence of float, C long or empty
-        A threshold for each class; the larger one counts.
 
     Returns
     -------
-    Tensor of int, (H, W)
+    Tensor of float, Tensor of int, (H, W)
     """
-    top, winner = maps.max(0)
-    labels = winner + 1
-    limit: Tensor | float = threshold
-    if any(value > threshold for value in own):
-        # Background words have the common one.
-        limits = [*(max(threshold, value) for value in own), threshold]
-        limit = maps.new_tensor(limits)[winner]
-    labels[(labels > count) | (top < limit)] = 0
-    return labels
+    top, index = maps.max(0)
+    winner = index + 1
+    winner[winner > count] = 0
+    return top, winner
 
 
 def resize_rows(maps: Tensor, size: tuple[int, int], first: int, last: int) -> Tensor:
@@ -95,15 +104,13 @@ def classify(
     image_size: tuple[int, int],
     *,
     logit_scale: float | None,
-    probability_threshold: float,
     on_rows: Callable[[int, int], None] = lambda done, total: None,
-) -> CoarseMap:
-    """Probabilities and labels at image size.
+) -> ClassMaps:
+    """Probabilities at image size.
 
     p = softmax(scale · scores) over all phrases, or the scores divided by their sum
     where they are shares of the pixel already (no scale). A class's probability is the
-    maximum over its phrases; background is a class of its own that maps to 0, and so do
-    pixels whose best class stays below ``probability_threshold`` or its own threshold.
+    maximum over its phrases; background is a class of its own that maps to 0.
 
     Parameters
     ----------
@@ -114,7 +121,6 @@ def classify(
     image_size : (int, int)
         Height and width of the result.
     logit_scale : float or None
-    probability_threshold : float
     on_rows : callable
         Called with rows done and rows in all.
     """
@@ -124,7 +130,8 @@ def classify(
     groups = torch.tensor(owner, device=scores.device)
     plain = len(owner) == len(classes)
     probabilities = np.empty((len(classes), height, width), np.float32)
-    labels = np.empty((height, width), np.uint16)
+    top = np.empty((height, width), np.float32)
+    winner = np.empty((height, width), np.uint16)
     background = np.empty((height, width), np.float32) if classes.background else None
     step = max(1, _BLOCK // (len(owner) * width))
     for first in range(0, height, step):
@@ -138,12 +145,11 @@ def classify(
             index = groups.view(-1, 1, 1).expand_as(band)
             best = band.new_zeros((max(owner) + 1, *band.shape[1:]))
             band = best.scatter_reduce(0, index, band, "amax")
-        winner = choose_labels(
-            band, len(classes), probability_threshold, classes.thresholds
-        )
+        highest, whose = likeliest(band, len(classes))
         probabilities[:, first:last] = band[: len(classes)].cpu().numpy()
         if background is not None:
             background[first:last] = band[len(classes)].cpu().numpy()
-        labels[first:last] = winner.cpu().numpy().astype(np.uint16)
+        top[first:last] = highest.cpu().numpy()
+        winner[first:last] = whose.cpu().numpy()
         on_rows(last, height)
-    return CoarseMap(labels, probabilities, background)
+    return ClassMaps(probabilities, top, winner, background)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_s2clip import ClassSet, Settings
-from napari_s2clip.coarse import CoarseMap, choose_labels, classify
+from napari_s2clip.coarse import ClassMaps, classify, likeliest
 from napari_s2clip.refine.attention_maps import propagate, sharpen
 from napari_s2clip.refine.pamr import pamr
 from napari_s2clip.refine.probabilities import refine_probabilities
@@ -62,9 +62,8 @@ def coarse():
     generator = np.random.default_rng(0)
     p = generator.random((3, 12, 14), np.float32)
     p /= p.sum(0)
-    maps = torch.from_numpy(p)
-    labels = choose_labels(maps, 2, 0.2).numpy().astype(np.uint16)
-    return CoarseMap(labels, p[:2], p[2])
+    top, winner = likeliest(torch.from_numpy(p), 2)
+    return ClassMaps(p[:2], top.numpy(), winner.numpy().astype(np.uint16), p[2])
 
 
 @pytest.fixture
@@ -77,9 +76,7 @@ def test_none_changes_nothing(coarse, image):
 
 
 def test_pamr_sees_the_background_too(coarse, image):
-    settings = Settings(
-        probability_refiner="pamr", pamr_iterations=3, probability_threshold=0.35
-    )
+    settings = Settings(probability_refiner="pamr", pamr_iterations=3)
     found = refine_probabilities(coarse, image, settings, CPU)
     planes = torch.from_numpy(
         np.concatenate([coarse.probabilities, coarse.background[None]])
@@ -89,24 +86,14 @@ def test_pamr_sees_the_background_too(coarse, image):
     np.testing.assert_allclose(found.background, expected[2], atol=1e-6)
     winner = expected.argmax(0) + 1
     winner[(winner == 3) | (expected.amax(0) < 0.35)] = 0
-    np.testing.assert_array_equal(found.labels, winner)
-    assert found.labels.dtype == np.uint16
-    assert (found.labels == 0).any()
-
-
-def test_thresholds_of_the_classes_hold_for_what_was_refined(coarse, image):
-    settings = Settings(probability_refiner="pamr", pamr_iterations=3)
-    plain = refine_probabilities(coarse, image, settings, CPU)
-    found = refine_probabilities(coarse, image, settings, CPU, thresholds=(0, 0.5))
-    gone = (plain.labels == 2) & (plain.probabilities[1] < 0.5)
-    assert gone.any()
-    assert (plain.labels[~gone] == 2).any()
-    np.testing.assert_array_equal(found.labels, np.where(gone, 0, plain.labels))
+    np.testing.assert_array_equal(found.labels(0.35), winner)
+    assert found.labels(0.35).dtype == np.uint16
+    assert (found.labels(0.35) == 0).any()
 
 
 def test_without_background_words_there_is_no_background(image):
     p = np.full((2, 12, 14), 0.5, np.float32)
-    plain = CoarseMap(np.ones((12, 14), np.uint16), p)
+    plain = ClassMaps(p, p[0], np.ones((12, 14), np.uint16))
     settings = Settings(probability_refiner="pamr")
     found = refine_probabilities(plain, image, settings, CPU)
     assert found.background is None
@@ -122,7 +109,6 @@ def test_the_coarse_map_keeps_the_probability_of_the_background(background):
         ClassSet(["a", "b"], background),
         (5, 6),
         logit_scale=1,
-        probability_threshold=0,
     )
     if not background:
         assert found.background is None

@@ -29,7 +29,10 @@ class FakeSam:
         self.prompts = {}
         self.first = 0
 
-    def decode(self, embedding, *, boxes=None, points=None, mask_inputs=None, on_chunk):
+    def decode(
+        self, embedding, *, boxes=None, points=None, mask_inputs=None, alike, on_chunk
+    ):
+        assert alike
         assert mask_inputs is None
         self.prompts = {"boxes": boxes, "points": points}
         count = len(boxes if boxes is not None else points)

@@ -17,7 +17,7 @@ from .memory import free_memory, in_chunks
 from .sam_attention import SamAttention, last_global_attention
 from .sam_encoder import fast_encoder
 from .sam_masks import MaskResizer
-from .sam_prompts import DenseOf, Frame, count_prompts, encode_prompts
+from .sam_prompts import DenseOf, Frame, count_prompts, encode_prompts, fill_up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 CHUNK = 64
 """Prompts for one decoder call at most; more are not faster."""
+
+ALIKE = {"cpu": 4}
+"""Prompts for one decoder call where each must be decoded as all others are."""
 
 CACHE = 1 << 24
 """Bytes of image embeddings, one for each prompt, that a CPU decodes at once. With
@@ -203,9 +206,14 @@ class SamModel:
         point_labels: NDArray[np.integer] | None = None,
         mask_inputs: Tensor | DenseOf | None = None,
         chunk: int | None = None,
+        alike: bool = False,
         on_chunk: Callable[[int, int], None] = lambda done, total: None,
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts, in calls of at most ``chunk``; one mask for each.
+
+        Products of matrices are rounded as their size wants it, so a prompt's mask
+        depends, in the last bits, on how many others are decoded with it. Where
+        ``alike`` is set every call has the same size, the last one filled up.
 
         When memory runs out the call is halved and tried again, at last on the CPU.
 
@@ -222,7 +230,10 @@ class SamModel:
             Logits; or a function that gives the dense embeddings (n, c, h, w) of a
             slice of the prompts.
         chunk : int, optional
-            `prompts_at_once` if not given.
+            `prompts_at_once` if not given, or always as many where they are decoded
+            ``alike``.
+        alike : bool
+            Whether a mask must not depend on the other prompts.
         on_chunk : callable
             Called with prompts done and prompts in all, before each call and after
             the last.
@@ -243,22 +254,35 @@ class SamModel:
             If the CPU's memory does not suffice for a single prompt.
         """
         self._check_embedding(embedding)
-        chunk = self.prompts_at_once() if chunk is None else chunk
+        if chunk is None:
+            at_once = self.prompts_at_once
+            chunk = ALIKE.get(self.device.type, 16) if alike else at_once()
         total = count_prompts(boxes, points, point_labels, mask_inputs, chunk)
         frame = Frame(embedding.image_size, embedding.input_size, self.device)
-        prompts = encode_prompts(
-            self.sam.prompt_encoder, frame, boxes, points, point_labels, mask_inputs
-        )
+        given = boxes, points, point_labels, mask_inputs
+        encoder = self.sam.prompt_encoder
+        whole = None if alike else encode_prompts(encoder, frame, *given)
+        size = chunk
 
         def run(part: slice) -> tuple[Tensor, Tensor]:
+            nonlocal size
+            count = part.stop - part.start
+            if whole is not None:
+                sparse, dense = whole.sparse[part], whole.dense(part)
+            else:
+                if part.stop < total:  # fewer where memory ran out
+                    size = min(size, count)
+                some = fill_up(given, part, size)
+                prompts = encode_prompts(encoder, frame, *some)
+                sparse, dense = prompts.sparse, prompts.dense(slice(0, size))
             logits, iou = self.sam.mask_decoder(
                 image_embeddings=embedding.features,
                 image_pe=self._positions,
-                sparse_prompt_embeddings=prompts.sparse[part],
-                dense_prompt_embeddings=prompts.dense(part),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
                 multimask_output=False,
             )
-            return logits[:, 0].float(), iou[:, 0].float()
+            return logits[:count, 0].float(), iou[:count, 0].float()
 
         try:
             found = in_chunks(run, total, chunk, self.device, "SAM prompt", on_chunk)
@@ -274,6 +298,7 @@ class SamModel:
                 points=points,
                 point_labels=point_labels,
                 mask_inputs=mask_inputs,
+                alike=alike,
                 on_chunk=on_chunk,
             )
         if not found:

@@ -13,7 +13,14 @@ from torch import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DenseOf", "Frame", "Prompts", "count_prompts", "encode_prompts"]
+__all__ = [
+    "DenseOf",
+    "Frame",
+    "Prompts",
+    "count_prompts",
+    "encode_prompts",
+    "fill_up",
+]
 
 DenseOf: TypeAlias = Callable[[slice], Tensor]
 """Dense embeddings (n, c, h, w) of a slice of the prompts."""
@@ -109,6 +116,40 @@ def encode_prompts(
         return torch.as_tensor(dense)
 
     return Prompts(sparse, encode)
+
+
+Given: TypeAlias = (
+    "tuple[NDArray[Any] | None, NDArray[Any] | None, NDArray[Any] | None, "
+    "Tensor | DenseOf | None]"
+)
+
+
+def fill_up(given: Given, part: slice, size: int) -> Given:
+    """Some of the prompts, ``size`` of them: the last one again where they are fewer.
+
+    Parameters
+    ----------
+    given : boxes, points, point_labels, mask_inputs
+        See `napari_s2clip.models.sam.SamModel.decode`.
+    part : slice
+        Of no more than ``size`` prompts.
+    size : int
+    """
+    boxes, points, point_labels, masks = given
+    rows = np.minimum(np.arange(part.start, part.start + size), part.stop - 1)
+    inside = (rows - part.start).tolist()
+    some: Tensor | DenseOf | None = None
+    if isinstance(masks, Tensor):
+        some = masks[rows.tolist()]
+    elif masks is not None:
+        dense = masks(part)[inside]
+        some = lambda _: dense  # noqa: E731
+    return (
+        None if boxes is None else boxes[rows],
+        None if points is None else points[rows],
+        None if point_labels is None else point_labels[rows],
+        some,
+    )
 
 
 def count_prompts(

@@ -13,8 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-from ..models.sam_masks import extent
+from scipy.ndimage import find_objects
 
 __all__ = ["ClassProbability", "MaskMerger", "Merged", "inside_of"]
 
@@ -110,17 +109,14 @@ class MaskMerger:
             Class of region i + 1.
         """
         merged, owners = self.merged()
-        wanted = np.zeros(len(classes) + 1, bool)
-        wanted[failed] = True
-        for value in np.unique(classes[failed - 1]):
-            own = np.concatenate([[False], (classes == value)]) & wanted
-            inside = own[self._regions]
-            rows, columns = extent(inside.any(1)), extent(inside.any(0))
-            if rows is None or columns is None:
+        windows = find_objects(self._regions, len(classes)) if len(failed) else []
+        for region in failed.tolist():
+            window = windows[region - 1]
+            if window is None:
                 continue
-            window = rows, columns
-            surer = self._probability(int(value), window) > self._score[window]
-            surer &= inside[window]
+            value = int(classes[region - 1])
+            surer = self._probability(value, window) > self._score[window]
+            surer &= self._regions[window] == region
             merged[window][surer] = value
-            np.copyto(owners[window], self._regions[window], where=surer)
+            owners[window][surer] = region
         return merged, owners

@@ -1,7 +1,7 @@
 """Probabilities made to follow the picture, before regions are found.
 
 Optional: PAMR looks at colours, Stable Diffusion's self-attention at what belongs
-together. Labels are taken again afterwards, by the same rule.
+together.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
-from ..coarse import CoarseMap, choose_labels
+from ..coarse import ClassMaps, likeliest
 from .attention_maps import propagate
 from .pamr import pamr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -46,20 +46,18 @@ def check_refiner(settings: Settings, diffusion: DiffusionModel | None) -> None:
 
 @torch.inference_mode()
 def refine_probabilities(
-    coarse: CoarseMap,
+    maps: ClassMaps,
     image: NDArray[np.uint8],
     settings: Settings,
     device: torch.device,
     diffusion: DiffusionModel | None = None,
     on_step: Callable[[int, int], None] = lambda done, total: None,
-    *,
-    thresholds: Sequence[float] = (),
-) -> CoarseMap:
-    """The coarse map as ``settings.probability_refiner`` changes it.
+) -> ClassMaps:
+    """The maps as ``settings.probability_refiner`` changes them.
 
     Parameters
     ----------
-    coarse : CoarseMap
+    maps : ClassMaps
     image : ndarray of uint8, (H, W, 3)
     settings : Settings
     device : torch.device
@@ -68,8 +66,6 @@ def refine_probabilities(
         For ``"diffusion"``.
     on_step : callable
         Called with steps done and steps in all, before each step and after the last.
-    thresholds : sequence of float
-        Those of the classes, if they have their own.
 
     Raises
     ------
@@ -78,21 +74,25 @@ def refine_probabilities(
     """
     kind = settings.probability_refiner
     if kind == "none":
-        return coarse
-    planes = [coarse.probabilities]
-    if coarse.background is not None:
-        planes.append(coarse.background[None])
-    maps = torch.from_numpy(np.concatenate(planes)).to(device)
+        return maps
+    planes = [maps.probabilities]
+    if maps.background is not None:
+        planes.append(maps.background[None])
+    values = torch.from_numpy(np.concatenate(planes)).to(device)
     if kind == "pamr":
         pixels = torch.as_tensor(image).permute(2, 0, 1).float().to(device)
-        maps = pamr(pixels, maps, settings.pamr_iterations, on_step=on_step)
+        values = pamr(pixels, values, settings.pamr_iterations, on_step=on_step)
     else:
         check_refiner(settings, diffusion)
         assert diffusion is not None
         attentions = diffusion.attention(image, on_step=on_step)
-        maps = propagate(attentions, maps, settings.attention_threshold)
-    count = len(coarse.probabilities)
-    labels = choose_labels(maps, count, settings.probability_threshold, thresholds)
-    found = maps.clamp(0, 1).cpu().numpy()
-    background = None if coarse.background is None else found[count]
-    return CoarseMap(labels.cpu().numpy().astype(np.uint16), found[:count], background)
+        values = propagate(attentions, values, settings.attention_threshold)
+    count = len(maps.probabilities)
+    top, winner = likeliest(values, count)
+    found = values.clamp(0, 1).cpu().numpy()
+    return ClassMaps(
+        found[:count],
+        top.cpu().numpy(),
+        winner.cpu().numpy().astype(np.uint16),
+        None if maps.background is None else found[count],
+    )

@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from ..progress import Reporter
 from ..regions import Regions, full_resolution_regions
 from ..regions.maps import of_class
-from .class_masks import choose_mask, class_mask, embed_mask
-from .merge import MaskMerger, inside_of
+from .class_masks import MaskKind, choose_mask, class_mask, embed_mask
+from .known import MaskMemory, inside_image, mask_key, masks_of
+from .merge import MaskMerger
 from .prompts import boxes_in_image, points_in_image
 from .result import Refinement
 from .trident import refine_as_trident
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ..models.sam import SamEmbedding, SamModel
     from ..models.sam_prompts import DenseOf
     from ..settings.refine import RefineSettings
@@ -40,6 +43,7 @@ def refine_regions(
     settings: RefineSettings,
     *,
     region_map: NDArray[np.int32] | None = None,
+    known: MaskMemory | None = None,
     report: Reporter | None = None,
 ) -> Refinement:
     """Prompt SAM with every region and merge the masks that it trusts.
@@ -60,6 +64,8 @@ def refine_regions(
         of the background is what is missing to 1.
     region_map : ndarray of int32, (H, W), optional
         ``full_resolution_regions(regions, coarse)``, if it is at hand.
+    known : MaskMemory, optional
+        Masks that SAM has made of this image; what it makes now is added.
     report : Reporter, optional
 
     Returns
@@ -88,37 +94,66 @@ def refine_regions(
         return Refinement.none(coarse, region_map, len(regions))
     if settings.refine_mode == "trident":
         return refine_as_trident(
-            sam, embedding, coarse, probabilities, regions, region_map, settings, report
+            sam,
+            embedding,
+            coarse,
+            probabilities,
+            regions,
+            region_map,
+            settings,
+            known,
+            report,
         )
     result = Refinement.none(coarse, region_map, len(regions))
     grid = (regions.labels.shape[0], regions.labels.shape[1])
     size = (coarse.shape[0], coarse.shape[1])
     merger = MaskMerger(coarse, region_map, partial(of_class, probabilities))
     total = 2 * len(asked)  # every prompt is decoded, then merged
+    kind = choose_mask(settings)
     for first in range(0, len(asked), _BLOCK):
         block = asked[first : first + _BLOCK]
         boxes = boxes_in_image(regions.boxes[block], grid, size)
         points = points_in_image(regions.points[block], grid, size)
         classes = regions.classes[block]
-        logits, iou = sam.decode(
-            embedding,
-            boxes=boxes if settings.prompt_box else None,
-            points=points[:, None] if settings.prompt_point else None,
-            mask_inputs=_class_masks(sam, probabilities, classes, settings),
-            on_chunk=_shifted(report, 2 * first, total),
-        )
-        # Where memory ran out they lie on the CPU.
-        resizer = sam.resizer(embedding, logits.device)
-        scores = iou.cpu().numpy()
+        prompts = [
+            (
+                tuple(box) if settings.prompt_box else None,
+                tuple(point) if settings.prompt_point else None,
+                mask_key(known, kind, value, settings),
+            )
+            for box, point, value in zip(
+                boxes.tolist(), points.tolist(), classes.tolist(), strict=True
+            )
+        ]
+
+        def decode(
+            some: NDArray[np.int64],
+            boxes: NDArray[np.float64] = boxes,
+            points: NDArray[np.float64] = points,
+            classes: NDArray[np.int64] = classes,
+            done: int = 2 * first + len(block),
+        ) -> tuple[Tensor, Tensor]:
+            return sam.decode(
+                embedding,
+                boxes=boxes[some] if settings.prompt_box else None,
+                points=points[some, None] if settings.prompt_point else None,
+                mask_inputs=_class_masks(
+                    sam, probabilities, classes[some], kind, settings
+                ),
+                alike=True,
+                on_chunk=_shifted(report, done - len(some), total),
+            )
+
+        logits, scores = masks_of(prompts, decode, known)
         result.sam_scores[block] = scores
         result.used[block] = scores > settings.iou_threshold
         for done, i in enumerate(np.flatnonzero(result.used[block]).tolist()):
             report("refine", 2 * first + len(block) + done, total, "merging masks")
-            mask = resizer.window(logits[i])
+            make = partial(inside_image, sam, embedding, logits[i])
+            mask = make() if known is None else known.inside(prompts[i], make)
             if mask is not None:
-                window = (mask.rows, mask.columns)
-                inside = inside_of(mask.logits.cpu().numpy())
-                merger.add_mask(int(block[i]) + 1, int(classes[i]), window, inside)
+                region, value = int(block[i]) + 1, int(classes[i])
+                merger.add_mask(region, value, mask.window, mask.sigmoid)
     failed = asked[~result.used[asked]] + 1
     result.refined[:], result.owners[:] = merger.with_failed(failed, regions.classes)
     report("refine", total, total)
@@ -129,10 +164,10 @@ def _class_masks(
     sam: SamModel,
     probabilities: NDArray[np.float32],
     classes: NDArray[np.int64],
+    kind: MaskKind | None,
     settings: RefineSettings,
 ) -> DenseOf | None:
     """The embedded mask of each region's class; each class is embedded once."""
-    kind = choose_mask(settings)
     if kind is None:
         return None
     size = (probabilities.shape[1], probabilities.shape[2])

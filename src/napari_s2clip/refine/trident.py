@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..regions.maps import of_class
 from .class_masks import MaskKind, choose_mask, class_mask, embed_mask
+from .known import MaskMemory, mask_key, masks_of
 from .result import Refinement
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def refine_as_trident(
     regions: Regions,
     region_map: NDArray[np.int32],
     settings: RefineSettings,
+    known: MaskMemory | None,
     report: Reporter,
 ) -> Refinement:
     """Prompt SAM class after class; see `refine.refine_regions`."""
@@ -56,22 +58,41 @@ def refine_as_trident(
         some = np.flatnonzero(regions.classes == value)
         # Copied: torch takes neither flipped nor read-only planes.
         own = torch.from_numpy(of_class(probabilities, value).copy()).to(sam.device)
-        logits, iou = sam.decode(
-            embedding,
-            boxes=_scaled(sam, regions.boxes[some], grid, embedding)
-            if settings.prompt_box
-            else None,
-            points=_scaled(sam, regions.points[some], grid, embedding)[:, None]
-            if settings.prompt_point
-            else None,
-            mask_inputs=_shared_mask(sam, own, grid, kind, settings.coarse_threshold),
-        )
+        boxes = _scaled(sam, regions.boxes[some], grid, embedding)
+        points = _scaled(sam, regions.points[some], grid, embedding)
+        prompts = [
+            (
+                "trident",
+                tuple(box) if settings.prompt_box else None,
+                tuple(point) if settings.prompt_point else None,
+                mask_key(known, kind, value, settings),
+            )
+            for box, point in zip(boxes.tolist(), points.tolist(), strict=True)
+        ]
+
+        def decode(
+            some: NDArray[np.int64],
+            boxes: NDArray[np.float64] = boxes,
+            points: NDArray[np.float64] = points,
+            own: Tensor = own,
+        ) -> tuple[Tensor, Tensor]:
+            threshold = settings.coarse_threshold
+            return sam.decode(
+                embedding,
+                boxes=boxes[some] if settings.prompt_box else None,
+                points=points[some, None] if settings.prompt_point else None,
+                mask_inputs=_shared_mask(sam, own, grid, kind, threshold),
+                alike=True,
+            )
+
+        logits, iou = masks_of(prompts, decode, known)
         passed = iou > settings.iou_threshold
-        result.sam_scores[some] = iou.cpu().numpy()
-        result.used[some] = passed.cpu().numpy()
+        result.sam_scores[some] = iou
+        result.used[some] = passed
         if passed.any():
+            chosen = [logits[i].to(sam.device) for i in np.flatnonzero(passed).tolist()]
             masks = sam.sam.postprocess_masks(
-                logits[passed][:, None].to(sam.device),
+                torch.stack(chosen)[:, None],
                 embedding.input_size,
                 embedding.image_size,
             )[:, 0]
@@ -80,7 +101,7 @@ def refine_as_trident(
             wins = score * (masks > 0).any(0) > best
             best = torch.where(wins, score, best)
             winner[wins] = value
-            ids = torch.from_numpy(some + 1).int().to(sam.device)[passed.to(sam.device)]
+            ids = torch.from_numpy(some[passed] + 1).int().to(sam.device)
             owners = torch.where(wins, ids[which], owners)
     # Where no mask scores anything the coarse label stays.
     scored = (best > 0).cpu().numpy()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Regions",
     "full_resolution_regions",
+    "half_labels",
+    "half_maps",
     "half_resolution",
     "in_steps",
     "mean_of_steps",
@@ -110,18 +112,41 @@ def half_resolution(labels: Any, probabilities: Any, factor: Any = 2) -> Any:
     check_shapes(labels, probabilities)
     if not isinstance(factor, Integral) or factor < 1:
         raise ValueError(f"factor is {factor!r}; give a whole number from 1")
-    height, width = labels.shape
-    size = (max(1, height // factor), max(1, width // factor))
-    rows = np.arange(size[0]) * height // size[0]
-    columns = np.arange(size[1]) * width // size[1]
+    factor = int(factor)
     if not isinstance(probabilities, np.ndarray):
+        rows, columns = _corners(labels.shape, factor)
         return _resize_tensors(labels, probabilities, rows, columns)
+    return half_labels(labels, factor), half_maps(probabilities, factor)
+
+
+def _corners(
+    shape: tuple[int, ...], factor: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row and column of each cell."""
+    counts = (max(1, side // factor) for side in shape)
+    rows, columns = (
+        np.arange(count) * side // count
+        for count, side in zip(counts, shape, strict=True)
+    )
+    return rows, columns
+
+
+def half_labels(labels: NDArray[_Label], factor: int = 2) -> NDArray[_Label]:
+    """The labels of `half_resolution`, for arrays."""
+    return np.ascontiguousarray(labels[np.ix_(*_corners(labels.shape, factor))])
+
+
+def half_maps(
+    probabilities: NDArray[np.floating[Any]], factor: int = 2
+) -> NDArray[np.float32]:
+    """The probabilities of `half_resolution`, for arrays."""
+    size = tuple(max(1, side // factor) for side in probabilities.shape[1:])
     small = np.empty((len(probabilities), *size), np.float32)
     for plane, out in zip(probabilities, small, strict=True):
         # OpenCV resizes few dtypes, and rounds whole numbers.
         plane = np.ascontiguousarray(plane, np.float32)
         out[:] = cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(labels[np.ix_(rows, columns)]), small
+    return small
 
 
 def _resize_tensors(
