@@ -114,20 +114,33 @@ class Tiling:
         return Tiling(half, min(self.overlap, half // 2))
 
     def _cut(self, length: int) -> list[tuple[slice, slice]]:
-        """Each part of a side and its core; all parts are equally long."""
+        """Each part of a side and its core; they begin at even pixels.
+
+        Regions are found on a grid of half the resolution, which so is the same one in
+        all tiles.
+        """
         if length <= self.tile:
             return [(slice(0, length), slice(0, length))]
-        count = -(-(length - self.overlap) // (self.tile - self.overlap))
-        last = length - self.tile
-        starts = [round(i * last / (count - 1)) for i in range(count)]
+        last = -_even(self.tile - length)
+        count = -(-last // _even(self.tile - self.overlap)) + 1
+        starts = [_even(i * last // (count - 1)) for i in range(count)]
+        stops = [min(length, start + self.tile) for start in starts]
         # In the middle of what neighbours have in common.
-        cuts = [(b + a + self.tile) // 2 for a, b in zip(starts, starts[1:])]
+        cuts = [
+            _even((start + stop) // 2)
+            for start, stop in zip(starts[1:], stops[:-1], strict=True)
+        ]
         return [
-            (slice(start, start + self.tile), slice(first, stop))
-            for start, first, stop in zip(
-                starts, [0, *cuts], [*cuts, length], strict=True
+            (slice(start, stop), slice(first, end))
+            for start, stop, first, end in zip(
+                starts, stops, [0, *cuts], [*cuts, length], strict=True
             )
         ]
+
+
+def _even(number: int) -> int:
+    """The largest even number that is not larger."""
+    return number - number % 2
 
 
 def _shift(part: slice, by: int) -> slice:

@@ -1,5 +1,7 @@
 """A run over planes and tiles: segmented piece by piece, and put together."""
 
+from .memory import FeatureMemory
 from .result import TARGET_COLUMNS, TargetResult
+from .run import segment_target
 
-__all__ = ["TARGET_COLUMNS", "TargetResult"]
+__all__ = ["TARGET_COLUMNS", "FeatureMemory", "TargetResult", "segment_target"]

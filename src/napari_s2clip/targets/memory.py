@@ -1,0 +1,108 @@
+"""Tiles that were segmented lately, so that other classes need no encoding."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
+
+from ..image import RGBImage
+
+if TYPE_CHECKING:
+    from ..live import LiveSegmentation
+    from ..pipeline import S2CLIP
+    from ..progress import CancelToken, ProgressCallback
+    from ..settings import Settings
+
+__all__ = ["FeatureMemory"]
+
+_LIMIT: Final = 1 << 29
+
+
+class FeatureMemory:
+    """Live segmentations of tiles, those that were used last, up to a number of bytes.
+
+    A tile is known by its pixels and by the settings of its encoding, so it does not
+    matter where in an image, or in which image, they are. Only tiles of one model are
+    kept: they hold that model in memory.
+
+    Parameters
+    ----------
+    limit : int
+        In bytes. The tile that was used last is kept in any case.
+    """
+
+    def __init__(self, limit: int = _LIMIT) -> None:
+        self.limit = limit
+        self._model: S2CLIP | None = None
+        self._tiles: OrderedDict[str, LiveSegmentation] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._tiles)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the tiles hold."""
+        return sum(tile.nbytes for tile in self._tiles.values())
+
+    def clear(self) -> None:
+        """Forget all tiles, and the model."""
+        self._tiles.clear()
+        self._model = None
+
+    def live(
+        self,
+        model: S2CLIP,
+        image: RGBImage,
+        settings: Settings,
+        *,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> LiveSegmentation:
+        """A tile that is known, else encoded now.
+
+        Parameters
+        ----------
+        model : S2CLIP
+        image : RGBImage
+        settings : Settings
+            Complete (`S2CLIP.complete`).
+        progress : callable, optional
+        cancel : CancelToken, optional
+        """
+        from ..live import LiveSegmentation  # torch: seconds, the first time
+
+        if model is not self._model:
+            self.clear()
+            self._model = model
+        key = _key(image, settings)
+        found = self._tiles.get(key)
+        if found is None:
+            features = model.encode(
+                # What was done to the data is known to who asks; pixels are pixels.
+                RGBImage(image.pixels),
+                settings=settings,
+                progress=progress,
+                cancel=cancel,
+            )
+            found = self._tiles[key] = LiveSegmentation(model, features)
+        self._tiles.move_to_end(key)
+        self.trim()
+        return found
+
+    def trim(self) -> None:
+        """Forget what was used longest ago; a tile grows when it is segmented."""
+        held = {key: tile.nbytes for key, tile in self._tiles.items()}
+        total = sum(held.values())
+        while total > self.limit and len(self._tiles) > 1:
+            key, _ = self._tiles.popitem(last=False)
+            total -= held[key]
+
+
+def _key(image: RGBImage, settings: Settings) -> str:
+    names = set(settings.of_stage("encode"))
+    values: dict[str, Any] = settings.model_dump(mode="json", include=names)
+    given = blake2b(image.pixels.data, digest_size=32)
+    given.update(json.dumps([image.pixels.shape, values], sort_keys=True).encode())
+    return given.hexdigest()
