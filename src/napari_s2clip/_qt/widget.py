@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import (
@@ -18,7 +19,7 @@ from ..layers import add_segmentation, class_names
 from ..models.bring import describe_transfer
 from ..models.errors import WeightsNotFound
 from ..models.weights import locate
-from ..planes import take_plane
+from ..planes import take_target
 from ..progress import CancelToken, Progress
 from ..results import Segmentation
 from .activity import Activity
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     import napari.viewer
     from napari.layers import Image
 
-    from ..planes import Plane
+    from ..planes import Target
 
 __all__ = ["S2CLIPWidget"]
 
@@ -56,7 +57,7 @@ class S2CLIPWidget(QWidget):
         self._viewer = napari_viewer
         self._engine = Engine()
         self._cancel: CancelToken | None = None
-        self._run_on: tuple[Image, Plane] | None = None
+        self._run_on: tuple[Image, Target] | None = None
 
         self.image = ImageCombo(napari_viewer)
         self.classes = ClassPanel()
@@ -122,14 +123,15 @@ class S2CLIPWidget(QWidget):
             return
         try:
             classes = self.classes.class_set()
-            plane = take_plane(self._viewer, layer)
+            target = take_target(self._viewer, layer)
+            plane = replace(target.planes[0], notes=target.notes)
         except ValueError as error:
             show_error(str(error))
             return
         if not download and not self._all_here():
             return
         self._cancel = CancelToken()
-        self._run_on = (layer, plane)
+        self._run_on = (layer, target)
         self.run.show_running("; ".join(plane.notes))
         self.models.refresh()
         if self.dialog is not None:
@@ -272,9 +274,9 @@ class S2CLIPWidget(QWidget):
             self._show_idle(outcome.message)
             _show(outcome)
         else:
-            layer, plane = run_on
+            layer, target = run_on
             gone = layer not in self._viewer.layers
-            add_segmentation(self._viewer, layer, outcome, plane=plane)
+            add_segmentation(self._viewer, layer, outcome, target=target)
             self._show_idle(summary(outcome, layer.name, gone))
 
     def _show_idle(self, text: str) -> None:

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import colorsys
+import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_s2clip import ClassEntry, ClassSet, Segmentation
 from napari_s2clip.layers import KEY, add_segmentation, class_names
-from napari_s2clip.planes import take_plane
+from napari_s2clip.planes import take_plane, take_target
 
 STAGES = ("coarse", "regions", "refined")
 Make = Callable[..., Segmentation]
@@ -25,6 +27,10 @@ def viewer() -> ViewerModel:
 @pytest.fixture
 def image(viewer: ViewerModel) -> Image:
     return viewer.add_image(np.zeros((8, 12), np.uint8), name="cell")
+
+
+def hue(colour: Any) -> float:
+    return colorsys.rgb_to_hls(*(float(v) for v in colour[:3]))[0]
 
 
 def test_three_layers_in_the_order_of_the_stages(
@@ -51,9 +57,12 @@ def test_one_colour_a_class_in_all_layers(
     for stage in ("coarse", "refined"):
         for value, colour in enumerate(colours, 1):
             np.testing.assert_allclose(added[stage].get_color(value), colour)
-    for region, class_id in zip((1, 2, 3), (3, 3, 1), strict=True):
-        colour = added["regions"].get_color(region)
-        np.testing.assert_allclose(colour, colours[class_id - 1])
+    # Neighbours of one class are told apart by shades of its colour.
+    first, second, third = (added["regions"].get_color(r) for r in (1, 2, 3))
+    np.testing.assert_allclose(first, colours[2])
+    assert not np.allclose(second, colours[2])
+    assert hue(second) == pytest.approx(hue(colours[2]), abs=0.01)
+    assert hue(third) == pytest.approx(hue(colours[0]), abs=0.01)
 
 
 def test_colours_and_names_follow_the_ids(
@@ -66,11 +75,12 @@ def test_colours_and_names_follow_the_ids(
     assert np.unique(refined.data).tolist() == [0, 1, 3, 7]
     assert refined.features["index"].tolist() == [0, 3, 1, 7]
     assert refined.features["class"].tolist() == ["background", "cat", "dog", "fox"]
-    assert regions.features["class"].tolist() == ["cat", "dog", "fox"]
+    assert regions.features["class"].tolist() == ["no region", "cat", "dog", "fox"]
     for region, value in zip((1, 2, 3), (3, 1, 7), strict=True):
         colour = transform_color(result.classes.colour_of(value))[0]
         np.testing.assert_allclose(refined.get_color(value), colour)
-        np.testing.assert_allclose(regions.get_color(region), colour)
+        shade = regions.get_color(region)
+        assert hue(shade) == pytest.approx(hue(colour), abs=0.01)
 
 
 def test_other_labels_can_be_painted_and_seen(
@@ -93,10 +103,11 @@ def test_hover_tells_the_class(
         return str(status["coordinates"])
 
     # Stripes of four columns: background, cat, dog.
-    assert hover("refined", 1).endswith("class: background")
-    assert hover("coarse", 5).endswith("class: cat")
-    assert hover("refined", 9).endswith("class: dog")
-    assert "class: cat, score: 0.877, sam_score: 0.912" in hover("regions", 5)
+    assert hover("refined", 1).endswith("class: background, share: 33.3 %")
+    assert hover("coarse", 5).endswith("class: cat, share: 33.3 %")
+    assert hover("refined", 9).endswith("class: dog, share: 33.3 %")
+    assert hover("regions", 1).endswith("class: no region")
+    assert "class: cat, probability: 0.877, sam_score: 0.912" in hover("regions", 5)
     assert "sam_score" not in hover("regions", 9)
 
 
@@ -126,7 +137,14 @@ def test_layers_tell_where_they_come_from(
     assert entry["classes"][0]["synonyms"] == ["kitten"]
     assert entry["background"] == ["sky"]
     assert entry["provenance"] == result.provenance
-    assert entry["edited"] is False
+    # Plain data: it can be written into any file.
+    assert json.loads(json.dumps(entry))["runs"] == [
+        {
+            "positions": [[]],
+            "window": [0, 0, 8, 12],
+            "provenance": result.provenance,
+        }
+    ]
 
 
 def test_painting_does_not_reach_into_the_result(
@@ -136,22 +154,6 @@ def test_painting_does_not_reach_into_the_result(
     added = add_segmentation(viewer, image, result)
     added["refined"].data[:] = 9
     assert result.refined.max() == 2
-
-
-def test_rerun_replaces_what_nobody_touched(
-    viewer: ViewerModel, image: Image, make_result: Make
-) -> None:
-    first = add_segmentation(viewer, image, make_result())
-    first["refined"].opacity = 0.25
-    first["coarse"].visible = True
-    second = add_segmentation(viewer, image, make_result(names=("fox",)))
-    assert len(viewer.layers) == 4
-    assert not set(first.values()) & set(viewer.layers)
-    assert second["refined"].name == "cell refined"
-    # How they looked stays.
-    assert second["refined"].opacity == 0.25
-    assert [second[stage].visible for stage in STAGES] == [True, False, True]
-    assert viewer.layers.selection.active is second["refined"]
 
 
 def test_rerun_keeps_the_order_of_the_list(
@@ -165,74 +167,6 @@ def test_rerun_keeps_the_order_of_the_list(
     assert [layer.name for layer in viewer.layers] == names
 
 
-def paint(layer: Labels) -> None:
-    layer.paint((2, 2), 2)
-
-
-def replace_data(layer: Labels) -> None:
-    layer.data = np.zeros_like(layer.data)
-
-
-def rename(layer: Labels) -> None:
-    layer.name = "mine"
-
-
-def fill(layer: Labels) -> None:
-    layer.fill((2, 6), 2)
-
-
-def write_into_the_array(layer: Labels) -> None:
-    layer.data[0, 0] = 2  # as scripts and other plugins do; no event tells it
-
-
-@pytest.mark.parametrize(
-    "touch", [paint, fill, replace_data, rename, write_into_the_array]
-)
-def test_rerun_keeps_what_was_touched(
-    viewer: ViewerModel,
-    image: Image,
-    make_result: Make,
-    touch: Callable[[Labels], None],
-) -> None:
-    first = add_segmentation(viewer, image, make_result())
-    touch(first["refined"])
-    data = first["refined"].data.copy()
-    second = add_segmentation(viewer, image, make_result(names=("fox",)))
-    assert first["refined"] in viewer.layers
-    np.testing.assert_array_equal(first["refined"].data, data)
-    assert first["coarse"] not in viewer.layers
-    assert second["refined"] is not first["refined"]
-    assert second["refined"].visible
-    numbered = "cell refined" if touch is rename else "cell refined [1]"
-    assert second["refined"].name == numbered
-    # A third run replaces the second, and still not the first.
-    add_segmentation(viewer, image, make_result())
-    assert first["refined"] in viewer.layers
-    assert second["refined"] not in viewer.layers
-    assert len(viewer.layers) == 5
-
-
-def test_an_edit_that_was_undone_is_still_an_edit(
-    viewer: ViewerModel, image: Image, make_result: Make
-) -> None:
-    first = add_segmentation(viewer, image, make_result())["refined"]
-    paint(first)
-    first.undo()
-    add_segmentation(viewer, image, make_result())
-    assert first in viewer.layers
-
-
-def test_rerun_keeps_a_duplicate(
-    viewer: ViewerModel, image: Image, make_result: Make
-) -> None:
-    first = add_segmentation(viewer, image, make_result())["refined"]
-    data, options, _ = first.as_layer_data_tuple()
-    copy = viewer.add_labels(data.copy(), **{**options, "name": "cell refined"})
-    add_segmentation(viewer, image, make_result())
-    assert copy in viewer.layers
-    assert first not in viewer.layers
-
-
 def test_each_image_has_its_own_layers(viewer: ViewerModel, make_result: Make) -> None:
     # Same name and size: the layer counts, not what it is called.
     images = [viewer.add_image(np.zeros((8, 12))) for _ in range(2)]
@@ -244,27 +178,39 @@ def test_each_image_has_its_own_layers(viewer: ViewerModel, make_result: Make) -
     assert len(viewer.layers) == 8
 
 
-def test_each_slice_has_its_own_layers(viewer: ViewerModel, make_result: Make) -> None:
+def test_slices_share_their_layers(viewer: ViewerModel, make_result: Make) -> None:
     image = viewer.add_image(np.zeros((3, 8, 12)), name="stack")
-    for step in (0, 2):
+    for step, names in ((0, ("cat",)), (2, ("cat", "dog"))):
         viewer.dims.current_step = (step, 0, 0)
-        added = add_segmentation(viewer, image, make_result())
-        assert added["refined"].name == f"stack slice {step} refined"
-        assert added["refined"].data.shape == (1, 8, 12)
-    assert len(viewer.layers) == 7
+        added = add_segmentation(viewer, image, make_result(names=names))
+    assert [layer.name for layer in viewer.layers][1:] == [
+        f"stack {stage}" for stage in STAGES
+    ]
+    assert added["refined"].data.shape == (3, 8, 12)
+    assert [plane.max() for plane in added["refined"].data] == [1, 0, 2]
 
 
-def test_result_lands_where_the_plane_was(
-    viewer: ViewerModel, make_result: Make
-) -> None:
+def test_result_lands_where_the_run_was(viewer: ViewerModel, make_result: Make) -> None:
     image = viewer.add_image(np.zeros((3, 8, 12)), scale=(5.0, 1.0, 1.0))
+    viewer.dims.current_step = (1, 0, 0)
+    target = take_target(viewer, image)
+    viewer.dims.current_step = (2, 0, 0)
+    image.scale = (9.0, 9.0, 9.0)
+    refined = add_segmentation(viewer, image, make_result(), target=target)["refined"]
+    assert [plane.any() for plane in refined.data] == [False, True, False]
+    np.testing.assert_array_equal(refined.scale, (5.0, 1.0, 1.0))
+
+
+def test_a_plane_alone_says_which_slice(viewer: ViewerModel, make_result: Make) -> None:
+    image = viewer.add_image(np.zeros((3, 8, 12)))
     viewer.dims.current_step = (1, 0, 0)
     plane = take_plane(viewer, image)
     viewer.dims.current_step = (2, 0, 0)
-    image.scale = (9.0, 9.0, 9.0)
-    added = add_segmentation(viewer, image, make_result(), plane=plane)
-    np.testing.assert_array_equal(added["refined"].translate, (5.0, 0.0, 0.0))
-    np.testing.assert_array_equal(added["refined"].scale, (5.0, 1.0, 1.0))
+    refined = add_segmentation(viewer, image, make_result(), plane=plane)["refined"]
+    assert [p.any() for p in refined.data] == [False, True, False]
+    image.data = np.ones((3, 8, 12))
+    with pytest.raises(ValueError, match=r"plane: .* give the target"):
+        add_segmentation(viewer, image, make_result(), plane=plane)
 
 
 def test_image_may_be_gone(
@@ -291,7 +237,7 @@ def test_many_classes_and_regions_keep_their_labels(
     image = viewer.add_image(np.zeros((2, 401)))
     added = add_segmentation(viewer, image, make_result((2, 401), names))
     assert added["refined"].data.max() == 400
-    assert len(added["regions"].features) == 400
+    assert len(added["regions"].features) == 401
 
 
 @pytest.mark.parametrize(

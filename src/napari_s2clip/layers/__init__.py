@@ -1,0 +1,22 @@
+"""The one place that builds or updates napari layers."""
+
+from .entry import KEY, STAGES, class_names
+from .history import apply_edit
+from .outputs import OutputSet, is_edited, outputs_of
+from .segmentation import add_segmentation
+from .show import Shown, show_result
+from .tell import apply_classes
+
+__all__ = [
+    "KEY",
+    "STAGES",
+    "OutputSet",
+    "Shown",
+    "add_segmentation",
+    "apply_classes",
+    "apply_edit",
+    "class_names",
+    "is_edited",
+    "outputs_of",
+    "show_result",
+]

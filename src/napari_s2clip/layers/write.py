@@ -1,0 +1,205 @@
+"""Writes the map of one stage into the array of a layer, new or in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..edits import Edit
+from .boxes import Box, shape_of, tiles, within
+from .history import Step, amend_step, cost, fits, write_step
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from .state import State
+
+__all__ = ["SIDE", "Left", "Rule", "Source", "fill", "is_free", "same", "update"]
+
+SIDE: Final = 1024
+"""Of the parts that are in memory at once, in pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Planes of labels, and where they go in the array of a layer.
+
+    Attributes
+    ----------
+    planes : array_like, shape (planes, H, W)
+    boxes : sequence of tuple of slice
+        One a plane.
+    shown : (int, int)
+        The axes of the array that are rows and columns.
+    shift : int
+        Added to all labels but 0.
+    """
+
+    planes: Any
+    boxes: Sequence[Box]
+    shown: tuple[int, int]
+    shift: int = 0
+
+    def read(self, number: int, part: Box) -> NDArray[Any]:
+        """Labels of a part of the box of a plane."""
+        inside = within(part, self.boxes[number])
+        rows, columns = (inside[axis] for axis in self.shown)
+        values = np.asarray(self.planes[number, rows, columns])
+        if self.shift:
+            values = np.where(values > 0, values + self.shift, 0).astype(values.dtype)
+        return values.reshape(shape_of(part))
+
+    def parts(self) -> Iterator[tuple[Box, NDArray[Any]]]:
+        """All of it, in parts of bounded size."""
+        for number, box in enumerate(self.boxes):
+            for part in tiles(box, SIDE):
+                yield part, self.read(number, part)
+
+
+Left: TypeAlias = tuple[Box, NDArray[np.bool_]]
+"""Pixels of a box that a run leaves alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """New labels of a box, what is remembered of them, and which are the old ones."""
+
+    new: NDArray[Any]
+    remembered: NDArray[Any]
+    alone: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which pixels a run leaves alone.
+
+    Attributes
+    ----------
+    merge : bool
+        Those that were edited. Without it there are none.
+    preserve : bool
+        When merging, also those that have a label.
+    """
+
+    merge: bool = False
+    preserve: bool = False
+
+    def apply(self, part: Box, array: Any, new: NDArray[Any], state: State) -> _Piece:
+        """What is written into a part of an array."""
+        if not self.merge:
+            return _Piece(new, new)
+        now = np.asarray(array[part])
+        before = state.versions.nearest(part, now)
+        alone = now != before
+        if self.preserve:
+            alone |= now != 0
+        if not alone.any():
+            return _Piece(new, new)
+        # What was edited stays known as edited, whatever later runs find there.
+        return _Piece(np.where(alone, now, new), np.where(alone, before, new), alone)
+
+
+def is_free(labels: Labels, state: State, boxes: Sequence[Box]) -> bool:
+    """Whether nobody edited a layer where a run writes."""
+    return not any(state.versions.is_edited(labels.data, box) for box in boxes)
+
+
+def same(state: State, source: Source) -> bool:
+    """Whether the last run wrote the very same labels."""
+    last = state.versions.last
+    return all(np.array_equal(last.read(part), new) for part, new in source.parts())
+
+
+def fill(
+    array: Any, state: State, source: Source, *, rule: Rule = Rule()
+) -> list[Left]:
+    """Write into an array of which no history tells; see `update`."""
+    written = state.versions.last
+    left = []
+    for part, new in source.parts():
+        piece = rule.apply(part, array, new, state)
+        array[part] = piece.new
+        written = written.replaced(part, piece.remembered)
+        if piece.alone is not None:
+            left.append((part, piece.alone))
+    state.versions.add(written)
+    # No undo leads back from here.
+    state.versions.forget()
+    state.step = Step(None, source.boxes)
+    return left
+
+
+def update(
+    labels: Labels, state: State, source: Source, *, rule: Rule, amend: bool
+) -> list[Left] | None:
+    """Write into a layer, as one undo step.
+
+    Parameters
+    ----------
+    labels : Labels
+    state : State
+    source : Source
+    rule : Rule
+        Which pixels are left alone.
+    amend : bool
+        Whether the step replaces that of the run before, which covered the same.
+
+    Returns
+    -------
+    list of (box, mask), or None
+        Where pixels were left alone; None, and nothing was changed, if the step would
+        take too much memory.
+    """
+    step = state.step if amend else None
+    item = step.item if step is not None else None
+    edits: list[Edit] = []
+    left: list[Left] = []
+    wanted: list[tuple[Box, NDArray[Any]]] = []
+    written = state.versions.last
+    pixels, size = 0, labels.data.dtype.itemsize
+    for part, new in source.parts():
+        now = np.asarray(labels.data[part])
+        piece = rule.apply(part, labels.data, new, state)
+        written = written.replaced(part, piece.remembered)
+        if piece.alone is not None:
+            left.append((part, piece.alone))
+        differ = now != piece.new
+        pixels += int(np.count_nonzero(differ))
+        if not fits(state.costs, cost(pixels, labels.ndim, size)):
+            return None
+        if item is not None:
+            wanted.append((part, piece.new))
+        elif differ.any():
+            edits.append(Edit.of(part, differ, piece.new))
+    state.writing = True
+    try:
+        if item is not None and step is not None:
+            if pixels:
+                item = _amended(labels, step, wanted)
+        elif edits:
+            item = write_step(labels, edits)
+            state.costs.append(cost(pixels, labels.ndim, size))
+    finally:
+        state.writing = False
+    state.versions.add(written, amend=amend)
+    state.step = Step(item, source.boxes)
+    return left
+
+
+def _amended(
+    labels: Labels, step: Step, wanted: Sequence[tuple[Box, NDArray[Any]]]
+) -> list[Any] | None:
+    boxes, new = zip(*wanted, strict=True)
+    if amend_step(labels, step, boxes, new):
+        return step.item
+    labels.undo()
+    edits = []
+    for part, values in wanted:
+        differ = np.asarray(labels.data[part]) != values
+        if differ.any():
+            edits.append(Edit.of(part, differ, values))
+    return write_step(labels, edits)
