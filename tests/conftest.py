@@ -178,9 +178,34 @@ class FakeModels:
             result.provenance["settings"]["method"] = image.settings.method
         return result
 
+    def complete(self, settings: Any = None) -> Any:
+        return settings
+
     def count(self, call: str) -> int:
         """How often a method was called."""
         return sum(entry[0] == call for entry in self.calls)
+
+
+class FakeLive:
+    """Stands for `LiveSegmentation`; it remembers nothing."""
+
+    nbytes = 0
+
+    def __init__(self, model: FakeModels, features: FakeFeatures) -> None:
+        self.model = model
+        self.features = features
+
+    def update(
+        self,
+        classes: ClassSet,
+        settings: Any = None,
+        *,
+        progress: Any = None,
+        cancel: Any = None,
+    ) -> Segmentation:
+        return self.model.segment(
+            self.features, classes, settings=settings, progress=progress, cancel=cancel
+        )
 
 
 @pytest.fixture
@@ -188,6 +213,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> FakeModels:
     """The models that a run loads, without weights."""
     fake = FakeModels()
     monkeypatch.setattr("napari_s2clip.pipeline.S2CLIP", fake)
+    monkeypatch.setattr("napari_s2clip.live.LiveSegmentation", FakeLive)
     yield fake
     # A test that failed half-way must not leave a thread that waits for ever.
     fake.go.set()

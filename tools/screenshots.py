@@ -30,6 +30,7 @@ def settle(seconds: float = 0.4) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()
+        time.sleep(0.005)  # for the threads
 
 
 def wait(until: Callable[[], bool]) -> None:
@@ -39,6 +40,7 @@ def wait(until: Callable[[], bool]) -> None:
         if time.monotonic() > end:
             raise TimeoutError(f"not after {_PATIENCE} s")
         QApplication.processEvents()
+        time.sleep(0.005)  # for the threads
 
 
 class Studio:

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["LIMIT", "Map", "discard", "new_map"]
+__all__ = ["LIMIT", "Map", "count_labels", "discard", "new_map"]
 
 LIMIT: Final = 1 << 26
 """Maps that are larger, in bytes, lie on disk: 64 MiB, 4096² pixels of int32."""
@@ -85,6 +85,25 @@ def new_map(
         dtype=dtype,
         fill_value=0,
     )
+
+
+def count_labels(array: Map) -> dict[int, int]:
+    """How many pixels each value of a map has; values without a pixel are left out.
+
+    Parameters
+    ----------
+    array : array_like of unsigned int, (planes, H, W)
+        Read in parts.
+    """
+    planes, height, width = array.shape
+    step = max(1, _CHUNK * _CHUNK // max(1, width), min(height, _CHUNK))
+    counts: dict[int, int] = {}
+    for plane in range(planes):
+        for first in range(0, height, step):
+            part = np.bincount(np.asarray(array[plane, first : first + step]).ravel())
+            for value in np.flatnonzero(part).tolist():
+                counts[value] = counts.get(value, 0) + int(part[value])
+    return counts
 
 
 def discard(array: Map) -> None:

@@ -31,10 +31,10 @@ widget.start()
 while widget.run.running:
     QApplication.processEvents()
 print([layer.name for layer in viewer.layers][1:])
-widget.open_models()
-print(widget.dialog.memory.text())
-widget.dialog.free_button.click()
-print(widget.dialog.memory.text())
+widget.desk.open()
+print(widget.desk.dialog.memory.text())
+widget.desk.dialog.free_button.click()
+print(widget.desk.dialog.memory.text())
 viewer.close()
 """
 

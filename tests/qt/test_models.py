@@ -29,7 +29,7 @@ def fast(widget: Any, published: Any) -> Any:
 def rows(fast: Any) -> Any:
     """The rows of the open window, by part."""
     fast.models.state.models_button.click()
-    return {row.card.role: row for row in fast.dialog.rows}
+    return {row.card.role: row for row in fast.desk.dialog.rows}
 
 
 def shown(row: Any) -> list[str]:
@@ -176,14 +176,14 @@ def test_rows_say_what_a_model_is(fast: Any, rows: Any, have: Any) -> None:
     assert clip.card.url in clip.toolTip()
     assert shown(clip) == ["Download", "Choose a file…"]
     have()
-    fast.dialog.refresh()
+    fast.desk.dialog.refresh()
     assert clip.state.text() == "on this computer · 270 kB · MIT"
     assert shown(clip) == ["Choose a file…", "Verify", "Remove", "Open folder"]
     fast.models.choose("demo")
-    assert shown(fast.dialog.rows[0]) == []
-    assert fast.dialog.rows[0].state.text() == "built in · 19.0 MB · BSD-3-Clause"
-    fast.dialog.all_box.setChecked(True)
-    assert len(fast.dialog.rows) == len(catalogue().cards)
+    assert shown(fast.desk.dialog.rows[0]) == []
+    assert fast.desk.dialog.rows[0].state.text() == "built in · 19.0 MB · BSD-3-Clause"
+    fast.desk.dialog.all_box.setChecked(True)
+    assert len(fast.desk.dialog.rows) == len(catalogue().cards)
 
 
 def test_download_with_progress(fast: Any, rows: Any, files: Any, qtbot: Any) -> None:
@@ -195,7 +195,7 @@ def test_download_with_progress(fast: Any, rows: Any, files: Any, qtbot: Any) ->
     qtbot.waitUntil(lambda: clip.bar.value() > 0, timeout=30_000)
     assert "of 270 kB" in clip.words.text()
     # The dock says it too, also when the window is closed.
-    fast.dialog.close()
+    fast.desk.dialog.close()
     qtbot.waitUntil(lambda: "of 270 kB" in fast.models.state.details.text())
     fast.models.state.models_button.click()
     pause.resume()
@@ -230,7 +230,7 @@ def test_an_error_is_said_in_the_dock_when_the_window_is_closed(
 ) -> None:
     files.faults.status(403)
     rows["clip"].buttons["download"].click()
-    fast.dialog.close()
+    fast.desk.dialog.close()
     details = fast.models.state.details
     qtbot.waitUntil(lambda: "403" in details.text(), timeout=30_000)
     assert fast.models.state.label.text() == "690 kB to download"
@@ -245,11 +245,11 @@ def test_another_preset_may_be_chosen_during_a_download(
     fast.models.choose("demo")
     assert fast.models.state.label.text() == "Built in"
     fast.models.choose("fast")
-    qtbot.waitUntil(lambda: shown(fast.dialog.rows[0]) == ["Cancel"])
+    qtbot.waitUntil(lambda: shown(fast.desk.dialog.rows[0]) == ["Cancel"])
     fast.models.choose("demo")
     pause.resume()
     card = rows["clip"].card
-    qtbot.waitUntil(lambda: fast.transfers.of(card) is None, timeout=60_000)
+    qtbot.waitUntil(lambda: fast.desk.transfers.of(card) is None, timeout=60_000)
     fast.models.choose("fast")
     assert fast.models.state.label.text() == "420 kB to download"
 
@@ -273,7 +273,7 @@ def test_leaving_ends_a_download(
         viewer.close()
     else:
         viewer.window.remove_dock_widget(fast)
-        assert not fast.dialog.isVisible()
+        assert not fast.desk.dialog.isVisible()
     FunctionWorker.await_workers(10_000)
     assert lock_is_free(fresh_user)
     assert not (fresh_user / "cache" / "clip-b-16" / "clip-b-16.pth").exists()
@@ -283,7 +283,7 @@ def test_verify_and_remove(
     fast: Any, have: Any, rows: Any, qtbot: Any, fresh_user: Path
 ) -> None:
     have()
-    fast.dialog.refresh()
+    fast.desk.dialog.refresh()
     clip = rows["clip"]
     clip.buttons["verify"].click()
     until_told(qtbot, clip, "Sound: its checksum is the one that was published.")
@@ -319,7 +319,7 @@ def test_a_file_of_one_s_own_becomes_a_preset(
     )
     assert (spec.sam.path, spec.sam.architecture) == (path, "vit_b")
     assert spec.clip == rows["clip"].card
-    sam = fast.dialog.rows[2]
+    sam = fast.desk.dialog.rows[2]
     assert shown(sam) == ["Choose a file…", "Verify", "Remove", "Open folder"]
     opened: list[str] = []
     monkeypatch.setattr(
@@ -351,23 +351,23 @@ def test_a_choice_that_was_given_up_or_is_wrong(
 def test_what_is_in_memory_can_be_freed(
     widget: Any, models: Any, finish: Any, qtbot: Any
 ) -> None:
-    widget.open_models()
-    assert widget.dialog.memory.text() == "No model is in memory."
-    assert not widget.dialog.free_button.isEnabled()
+    widget.desk.open()
+    assert widget.desk.dialog.memory.text() == "No model is in memory."
+    assert not widget.desk.dialog.free_button.isEnabled()
     models.hold = True
     widget.start()
     qtbot.waitUntil(models.waiting.is_set)
-    assert not widget.dialog.free_button.isEnabled()
+    assert not widget.desk.dialog.free_button.isEnabled()
     models.go.set()
     finish(widget)
     said = "In memory: CLIP 1.50 MB, DINO 1.50 MB, SAM 1.50 MB on cpu"
-    assert widget.dialog.memory.text() == said
+    assert widget.desk.dialog.memory.text() == said
     # The encoder of SAM as fusion model, for example.
     models.in_memory["vfm"] = 0
-    widget.open_models()
-    assert widget.dialog.memory.text() == said.replace(" DINO 1.50 MB,", "")
-    widget.dialog.free_button.click()
-    assert widget.dialog.memory.text() == "No model is in memory."
+    widget.desk.open()
+    assert widget.desk.dialog.memory.text() == said.replace(" DINO 1.50 MB,", "")
+    widget.desk.dialog.free_button.click()
+    assert widget.desk.dialog.memory.text() == "No model is in memory."
     assert models.calls[-1] == ("release",)
     widget.start()
     finish(widget)
@@ -376,8 +376,8 @@ def test_what_is_in_memory_can_be_freed(
 
 def test_rows_are_no_wider_than_the_window(fast: Any, rows: Any, have: Any) -> None:
     have()
-    fast.dialog.refresh()
-    fast.transfers.say(rows["clip"].card, "a path /of/a/long/folder" * 20)
+    fast.desk.dialog.refresh()
+    fast.desk.transfers.say(rows["clip"].card, "a path /of/a/long/folder" * 20)
     for row in rows.values():
         assert row.minimumSizeHint().width() <= 520
 
@@ -391,8 +391,8 @@ def test_opening_the_panel_is_light() -> None:
         "widget = S2CLIPWidget(napari_viewer=viewer)\n"
         "viewer.window.add_dock_widget(widget)\n"
         "widget.models.choose('fast')\n"
-        "widget.open_models()\n"
-        "widget.dialog.all_box.setChecked(True)\n"
+        "widget.desk.open()\n"
+        "widget.desk.dialog.all_box.setChecked(True)\n"
         "new = set(sys.modules) - before\n"
         "viewer.close()\n"
         "heavy = {'torch', 'cv2', 'requests', 'huggingface_hub.file_download'}\n"

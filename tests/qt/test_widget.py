@@ -340,7 +340,7 @@ def test_removing_the_dock_cancels(
     models.hold = True
     widget.start()
     qtbot.waitUntil(models.waiting.is_set)
-    token = widget._cancel
+    token = widget.runs._cancel
     viewer.window.remove_dock_widget(widget)
     assert token.cancelled
     qtbot.waitUntil(lambda: not widget.run.running, timeout=10_000)
@@ -356,7 +356,7 @@ def test_deleting_the_widget_cancels(
     models.hold = True
     widget.start()
     qtbot.waitUntil(models.waiting.is_set)
-    token = widget._cancel
+    token = widget.runs._cancel
     viewer.window.remove_dock_widget(widget)
     widget.deleteLater()
     qtbot.wait(50)
@@ -382,7 +382,7 @@ def test_closing_the_window_cancels(
     models.hold = True
     widget.start()
     qtbot.waitUntil(models.waiting.is_set)
-    token = widget._cancel
+    token = widget.runs._cancel
     viewer.close()
     assert token.cancelled
 

@@ -22,7 +22,7 @@ _INTERVAL = 50
 
 
 def describe(output: OutputSet, position: Sequence[float]) -> str:
-    """``cat; region 5, probability 0.83, SAM 0.91``; empty outside of the image.
+    """``cat: region 5, p 0.83, SAM 0.91``; empty outside of the image.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def describe(output: OutputSet, position: Sequence[float]) -> str:
         rows = output.region_table[output.region_table["region"] == region]
         if len(rows):
             words.append(_region_words(rows.iloc[0], words))
-    return "; ".join(words)
+    return ": ".join(words)
 
 
 def _class_name(output: OutputSet, value: int) -> str:
@@ -56,7 +56,7 @@ def _region_words(row: Any, said: Sequence[str]) -> str:
     words = [f"region {row['region']}"]
     if row["class_name"] not in said:
         words.append(str(row["class_name"]))
-    words.append(f"probability {row['mean_probability']:.2f}")
+    words.append(f"p {row['mean_probability']:.2f}")
     if not np.isnan(row["sam_score"]):
         words.append(f"SAM {row['sam_score']:.2f}")
     return ", ".join(words)
@@ -84,7 +84,10 @@ class HoverLine(QLabel):
         self._viewer = viewer
         self._output: OutputSet | None = None
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setToolTip("What lies under the mouse: class, region and their scores.")
+        self.setToolTip(
+            "What lies under the mouse: its class; its region, the region's mean\n"
+            "probability p, and the quality that SAM gives its own mask."
+        )
         self._throttler = QSignalThrottler(parent=self)
         self._throttler.setTimeout(_INTERVAL)
         self._throttler.triggered.connect(self._show)

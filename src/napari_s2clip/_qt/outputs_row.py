@@ -10,11 +10,11 @@ __all__ = ["OutputsRow"]
 
 _CHOICES = {
     "keep": (
-        "keep, make new layers",
+        "keep them",
         "Layers that were edited by hand stay as they are; the result gets new ones.",
     ),
     "merge": (
-        "fill in the rest",
+        "fill the rest",
         ("Pixels that were edited by hand stay; the others of the same layer get the\n"
         "new result."),
     ),

@@ -11,7 +11,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from ..plane import Plane
+from ..planes import Plane
 from ..prompting import Found, Prompts, Window
 
 __all__ = ["LAYER_NAMES", "PromptLayers", "place_in"]

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from ..classes import ClassSet
 from ..edits import Edit
 from ..image import RGBImage, to_rgb
-from ..plane import Plane, take_plane
+from ..planes import Plane, take_plane
 from ..progress import CancelToken, Progress, ProgressCallback
 from ..prompt_engine import Embeddings, PromptEngine, predict
 from ..prompting import Found, Prompts, PromptSession, Window, choose_window, commit

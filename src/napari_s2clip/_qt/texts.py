@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..methods import find_method
 from ..models.cards import ModelCard
 from ..models.parts import PartName
-from ..results import Segmentation
+from ..targets import TargetResult
 from ..sizes import format_size
 
 __all__ = ["breakable", "held_in_memory", "summary", "to_download"]
@@ -38,16 +38,20 @@ def held_in_memory(held: Mapping[PartName, int], device: str) -> str:
     return f"In memory: {', '.join(parts)} on {device}"
 
 
-def summary(result: Segmentation, name: str, gone: bool) -> str:
+def summary(
+    result: TargetResult, name: str, gone: bool, notes: Sequence[str] = ()
+) -> str:
     """How a run ended.
 
     Parameters
     ----------
-    result : Segmentation
+    result : TargetResult
     name : str
         Of the image.
     gone : bool
         Whether the image was removed meanwhile.
+    notes : sequence of str
+        What was done with the layers.
     """
     regions = len(result.region_table)
     seconds = sum(result.seconds.values())
@@ -56,18 +60,18 @@ def summary(result: Segmentation, name: str, gone: bool) -> str:
         f"{len(result.classes)} classes in {seconds:.1f} s by {_method(result)} on "
         f"{_device(result)}."
     )
-    notes = list(result.provenance["input_notes"])
+    said = [*notes, *result.provenance["input_notes"]]
     if gone:
-        notes.insert(0, "the image was removed during the run; its labels are here")
-    return "\n".join([head, *(f"{note[0].upper()}{note[1:]}." for note in notes)])
+        said.insert(0, "the image was removed during the run; its labels are here")
+    return "\n".join([head, *(f"{note[0].upper()}{note[1:]}." for note in said)])
 
 
-def _device(result: Segmentation) -> str:
+def _device(result: TargetResult) -> str:
     """The device as people write it, and its precision: ``CUDA in fp16``."""
     device = str(result.provenance["device"]).split(":")[0].upper()
     return f"{device} in {result.provenance['precision']}"
 
 
-def _method(result: Segmentation) -> str:
+def _method(result: TargetResult) -> str:
     """The method as people write it."""
     return find_method(result.provenance["settings"]["method"]).title

@@ -1,7 +1,7 @@
 """A run over planes and tiles: segmented piece by piece, and put together."""
 
-from .memory import FeatureMemory
+from .memory import FeatureMemory, NotEncoded
 from .result import TARGET_COLUMNS, TargetResult
 from .run import segment_target
 
-__all__ = ["TARGET_COLUMNS", "FeatureMemory", "TargetResult", "segment_target"]
+__all__ = ["TARGET_COLUMNS", "FeatureMemory", "NotEncoded", "TargetResult", "segment_target"]

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from ..progress import CancelToken, ProgressCallback
     from ..settings import Settings
 
-__all__ = ["FeatureMemory"]
+__all__ = ["FeatureMemory", "NotEncoded"]
 
 _LIMIT: Final = 1 << 29
+
+
+class NotEncoded(ValueError):
+    """A tile would have to be encoded, and was not to be."""
 
 
 class FeatureMemory:
@@ -57,6 +61,7 @@ class FeatureMemory:
         image: RGBImage,
         settings: Settings,
         *,
+        encode: bool = True,
         progress: ProgressCallback | None = None,
         cancel: CancelToken | None = None,
     ) -> LiveSegmentation:
@@ -68,8 +73,15 @@ class FeatureMemory:
         image : RGBImage
         settings : Settings
             Complete (`S2CLIP.complete`).
+        encode : bool
+            Whether a tile that is not known is encoded.
         progress : callable, optional
         cancel : CancelToken, optional
+
+        Raises
+        ------
+        NotEncoded
+            If the tile is not known and ``encode`` is False.
         """
         from ..live import LiveSegmentation  # torch: seconds, the first time
 
@@ -79,6 +91,8 @@ class FeatureMemory:
         key = _key(image, settings)
         found = self._tiles.get(key)
         if found is None:
+            if not encode:
+                raise NotEncoded("The image is no longer in memory; press Run.")
             features = model.encode(
                 # What was done to the data is known to who asks; pixels are pixels.
                 RGBImage(image.pixels),

@@ -18,7 +18,6 @@ from ..tiles import Tile, Tiling
 from .memory import FeatureMemory
 from .reader import TileReader
 from .result import TargetResult, place_table
-from .stitch import PlaneStitcher
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +38,7 @@ def segment_target(
     *,
     tiling: Tiling | None = None,
     memory: FeatureMemory | None = None,
+    encode: bool = True,
     keep_probabilities: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelToken | None = None,
@@ -58,6 +58,8 @@ def segment_target(
     tiling : Tiling, optional
     memory : FeatureMemory, optional
         Tiles that it knows are not encoded again.
+    encode : bool
+        Whether tiles that it does not know are encoded.
     keep_probabilities : bool
         Whether the result has the probabilities of all classes.
     progress : callable, optional
@@ -68,6 +70,8 @@ def segment_target(
     ------
     ValueError
         If classes, image or settings do not fit; the message says what to do.
+    NotEncoded
+        If a tile is not known and ``encode`` is False.
     Cancelled
         If ``cancel`` was raised; what was written is removed.
     """
@@ -80,6 +84,7 @@ def segment_target(
         model.complete(settings),
         tiling or Tiling(),
         FeatureMemory(0) if memory is None else memory,
+        encode,
         _Teller(progress, cancel or CancelToken()),
     )
     try:
@@ -123,6 +128,7 @@ class _Run:
         settings: Settings,
         tiling: Tiling,
         memory: FeatureMemory,
+        encode: bool,
         tell: _Teller,
     ) -> None:
         self.model = model
@@ -131,6 +137,7 @@ class _Run:
         self.settings = settings
         self.tiling = tiling
         self.memory = memory
+        self.encode = encode
         self.tell = tell
         self.maps: dict[str, Map] = {}
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -182,6 +189,8 @@ class _Run:
     def _plane(
         self, number: int, plane: Plane, reader: TileReader, first_id: int
     ) -> pd.DataFrame:
+        from .stitch import PlaneStitcher  # OpenCV
+
         stitcher = PlaneStitcher(
             self.maps["regions"], self.maps["owners"], number, self.classes
         )
@@ -246,6 +255,7 @@ class _Run:
                     self.model,
                     image,
                     self.settings,
+                    encode=self.encode,
                     progress=self.tell,
                     cancel=self.tell.cancel,
                 )

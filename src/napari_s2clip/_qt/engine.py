@@ -1,0 +1,248 @@
+"""What a run is asked for, what it gives, and what is kept for the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..classes import ClassSet
+from ..maps import count_labels
+from ..method_settings import needed_parts
+from ..models.bring import download_parts
+from ..models.parts import PartName, Precision
+from ..models.specs import ModelSpec
+from ..models.weights import missing_parts
+from ..planes import Plane
+from ..progress import CancelToken, Progress
+from ..settings import Settings
+from ..store import WeightStore
+from ..tiles import Tiling
+
+if TYPE_CHECKING:
+    from ..pipeline import S2CLIP
+    from ..targets import FeatureMemory, TargetResult
+
+__all__ = [
+    "Done",
+    "Download",
+    "Draft",
+    "Engine",
+    "Failure",
+    "Outcome",
+    "Report",
+    "Request",
+]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to do: a snapshot, so the widget may change meanwhile.
+
+    Attributes
+    ----------
+    layer : napari.layers.Image
+        Whose labels they will be; nothing in the thread touches it.
+    target : Target
+    classes : ClassSet
+    spec : ModelSpec
+    settings : Settings
+    device : str
+    precision : {"auto", "fp32", "bf16", "fp16"}
+    store : WeightStore
+    tiling : Tiling
+    probabilities : bool
+        Whether those of all classes are wanted too.
+    download : bool
+        Whether missing files are brought first.
+    live : bool
+        Whether this only brings up to date what an earlier request found: nothing is
+        loaded or encoded for it.
+    """
+
+    layer: Any
+    target: Target
+    classes: ClassSet
+    spec: ModelSpec
+    settings: Settings
+    device: str
+    precision: Precision
+    store: WeightStore
+    tiling: Tiling = Tiling()
+    probabilities: bool = False
+    download: bool = False
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class Download:
+    """How far the download before a run is: bytes of one file, and a line of text."""
+
+    done: int
+    total: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """What a live update has found before SAM was asked: coarse map and regions."""
+
+    result: TargetResult
+
+
+Report: TypeAlias = Callable[["Progress | Download | Draft"], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What a run has found.
+
+    Attributes
+    ----------
+    result : TargetResult
+    pixels : dict of int to int
+        How many the refined map has of each label value.
+    """
+
+    result: TargetResult
+    pixels: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run gave nothing.
+
+    Attributes
+    ----------
+    message : str
+        One sentence for people.
+    surprise : Exception or None
+        Set where no one foresaw the error, so that its traceback may help.
+    """
+
+    message: str
+    surprise: Exception | None = None
+
+
+Outcome: TypeAlias = Done | Failure | None
+"""None if it was cancelled."""
+
+
+class Engine:
+    """Models and features of the last run, for the next one.
+
+    Only one run may use it at a time, and nothing else meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._model: S2CLIP | None = None
+        self._loaded: tuple[Any, ...] = ()
+        self._absent: frozenset[PartName] = frozenset()
+        self._memory: FeatureMemory | None = None
+
+    def segment(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
+        """Load, encode and segment; steps whose outcome is known are left out."""
+        if request.live:
+            return self._update(request, progress, cancel)
+        if request.download:
+            _download(request, progress, cancel)
+        where = f"{request.spec.title} on {request.device}"
+        progress(Progress("load", 0, 1, where))
+        self._load(request, progress, cancel)
+        return self._segment(request, request.settings, progress, cancel)
+
+    def _update(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
+        if self._model is None or self._loaded != _models_of(request):
+            raise ValueError("The models are no longer in memory; press Run.")
+        if request.settings.refine:
+            # SAM may have new regions to look at; the rest can be seen meanwhile.
+            without = request.settings.model_copy(update={"refine": False})
+            draft = self._segment(request, without, _silent, cancel)
+            progress(Draft(draft.result))
+        return self._segment(request, request.settings, progress, cancel)
+
+    def _segment(
+        self,
+        request: Request,
+        settings: Settings,
+        progress: Report,
+        cancel: CancelToken,
+    ) -> Done:
+        from ..targets import FeatureMemory, segment_target
+
+        assert self._model is not None
+        if self._memory is None:
+            self._memory = FeatureMemory()
+        result = segment_target(
+            self._model,
+            request.target,
+            request.classes,
+            settings,
+            tiling=request.tiling,
+            memory=self._memory,
+            encode=not request.live,
+            keep_probabilities=request.probabilities,
+            progress=progress,
+            cancel=cancel,
+        )
+        return Done(result, count_labels(result.refined))
+
+    def held(self) -> dict[PartName, int]:
+        """Bytes of the weights of each part in memory."""
+        return {} if self._model is None else self._model.held()
+
+    @property
+    def device(self) -> str:
+        """Where they are; empty if there is none."""
+        return "" if self._model is None else str(self._model.device)
+
+    def release(self) -> None:
+        """Free the memory of models and features."""
+        model, self._model, self._memory = self._model, None, None
+        if model is not None:
+            model.release()
+
+    def _load(self, request: Request, progress: Report, cancel: CancelToken) -> S2CLIP:
+        from ..pipeline import S2CLIP  # torch: seconds, the first time
+
+        cancel.raise_if_cancelled()
+        parts = needed_parts(request.settings)
+        wanted = _models_of(request)
+        # A file that was not there when its model was loaded has no known origin.
+        if self._loaded != wanted or not self._absent.isdisjoint(parts):
+            # Before the new ones need it.
+            self.release()
+        if self._model is None:
+            absent = missing_parts(request.spec, request.store)
+            self._model = S2CLIP.load(
+                request.spec,
+                device=request.device,
+                precision=request.precision,
+                parts=parts,
+                weight_store=request.store,
+                progress=progress,
+                cancel=cancel,
+            )
+            self._loaded = wanted
+            self._absent = frozenset(card.role for card in absent)
+        return self._model
+
+
+def _models_of(request: Request) -> tuple[Any, ...]:
+    """What must be the same for models to be used again."""
+    return request.spec, request.device, request.precision, request.store.folder
+
+
+def _silent(progress: Progress | Download | Draft) -> None:
+    """Report nothing: the same stages come once more."""
+
+
+def _download(request: Request, progress: Report, cancel: CancelToken) -> None:
+    parts = needed_parts(request.settings)
+
+    def on_bytes(report: Progress) -> None:
+        progress(Download(report.done, report.total, report.message))
+
+    download_parts(
+        request.spec, parts, store=request.store, progress=on_bytes, cancel=cancel
+    )
