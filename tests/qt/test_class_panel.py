@@ -87,7 +87,7 @@ def write(panel: ClassPanel, qtbot: Any, text: str, key: Any = Key.Key_Return) -
 
 
 def test_name_enter_name_enter(panel: ClassPanel, qtbot: Any) -> None:
-    assert shown(panel, 0) == "Add a class…"
+    assert shown(panel, 0) == "New class…"
     assert panel.view.hint.isVisible()
     assert "green star | green asterisk" in panel.view.hint.text()
     panel.buttons["add"].click()

@@ -26,7 +26,7 @@ _ROOT = QModelIndex()
 _Role = Qt.ItemDataRole
 _Flag = Qt.ItemFlag
 
-NEW = "Add a class…"
+NEW = "New class…"
 """What the last row says."""
 
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QModelIndex, QRectF, QSize, Qt, QTimer
-from qtpy.QtGui import QColor, QDropEvent, QKeyEvent, QKeySequence, QPainter
+from qtpy.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer
+from qtpy.QtGui import QDropEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemDelegate,
     QAbstractItemView,
     QApplication,
-    QDoubleSpinBox,
     QHeaderView,
     QLabel,
-    QLineEdit,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
 
-from ..class_table import many, shown_colour
+from ..class_table import shown_colour
 from ..classes import default_colour
+from .class_cells import ClassCells, clipboard_text
 from .class_model import ClassModel, Column
-from .colour_menu import ColourMenu, paint_swatch
+from .colour_menu import ColourMenu
 
 __all__ = ["ClassView"]
 
@@ -44,81 +41,6 @@ _Standard = QKeySequence.StandardKey
 _Hint = QAbstractItemDelegate.EndEditHint
 
 
-class _Delegate(QStyledItemDelegate):
-    """Draws the colours, and makes the editors."""
-
-    def __init__(self, view: ClassView) -> None:
-        super().__init__(view)
-        self._view = view
-
-    def createEditor(  # type: ignore[override]
-        self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex
-    ) -> QWidget:
-        """A line for words, a number for a threshold."""
-        editor: QWidget
-        if index.column() == Column.THRESHOLD:
-            editor = box = QDoubleSpinBox(parent)
-            box.setRange(0, 1)
-            box.setSingleStep(0.05)
-            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        else:
-            editor = line = _Line(parent)
-            line.many_pasted.append(self._view.paste_from_editor)
-        editor.setObjectName("class_editor")
-        # napari's own margins would cut off what is written in so low a row.
-        editor.setStyleSheet("#class_editor { padding: 0px; margin: 0px; }")
-        self._view.editor = editor
-        return editor
-
-    def destroyEditor(self, editor: QWidget, index: QModelIndex) -> None:
-        """Forget it."""
-        if self._view.editor is editor:
-            self._view.editor = None
-        super().destroyEditor(editor, index)
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        """The row that adds a class is in italics."""
-        super().initStyleOption(option, index)
-        if index.row() == self._view.classes.count:
-            option.font.setItalic(True)
-
-    def paint(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex
-    ) -> None:
-        """Draw a cell; the first one is a swatch with the label value."""
-        colour = index.data(Qt.ItemDataRole.DecorationRole)
-        if index.column() != Column.COLOUR or colour is None:
-            super().paint(painter, option, index)
-            return
-        box = QRectF(option.rect).adjusted(3, 2, -3, -2)
-        paint_swatch(painter, box, colour)
-        if self._view.is_current(index):
-            painter.setPen(self._view.palette().highlight().color())
-            painter.drawRect(QRectF(option.rect).adjusted(0.5, 0.5, -1, -1))
-        bright = 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
-        painter.setPen(QColor("black" if bright > 128 else "white"))
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, str(index.data()))
-
-
-class _Line(QLineEdit):
-    """Hands a text of many names on, instead of making one name of them."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setFrame(False)
-        self.many_pasted: list[Callable[[str], None]] = []
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Take many names from the clipboard at once."""
-        if event.matches(_Standard.Paste):
-            text = _clipboard()
-            if many(text):
-                for hand_on in self.many_pasted:
-                    hand_on(text)
-                return
-        super().keyPressEvent(event)
-
-
 class ClassView(QTableView):
     """Classes in a table that is written like a list: name, Enter, next name, Enter."""
 
@@ -129,7 +51,7 @@ class ClassView(QTableView):
         self.menu: ColourMenu | None = None
         self._added = False
         self.setModel(model)
-        self.setItemDelegate(_Delegate(self))
+        self.setItemDelegate(ClassCells(self))
         self._set_behaviour()
         self.hint = QLabel(_HINT, self.viewport())
         self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
@@ -287,7 +209,7 @@ class ClassView(QTableView):
 
     def paste_clipboard(self) -> None:
         """Add the names that the clipboard holds."""
-        self.paste(_clipboard())
+        self.paste(clipboard_text())
 
     def paste_from_editor(self, text: str) -> None:
         """Many names were pasted into a cell: they become rows of their own."""
@@ -420,8 +342,3 @@ class ClassView(QTableView):
         # Qt would remove the rows that it thinks were moved out.
         event.setDropAction(Qt.DropAction.IgnoreAction)
         event.accept()
-
-
-def _clipboard() -> str:
-    clipboard = QApplication.clipboard()
-    return "" if clipboard is None else clipboard.text()

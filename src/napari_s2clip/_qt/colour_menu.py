@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QRectF, Qt, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtGui import QAction, QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QColorDialog, QMenu, QWidget
 
 from ..classes import SAFE_COLOURS
@@ -28,9 +28,8 @@ class ColourMenu(QMenu):
         other.triggered.connect(self._ask)
         self.dialog: QColorDialog | None = None
 
-    def _offer(self, title: str, shown: str, given: str):  # type: ignore[no-untyped-def]
+    def _offer(self, title: str, shown: str, given: str) -> QAction:
         action = self.addAction(_icon(shown), title)
-        action.setCheckable(False)
         action.triggered.connect(lambda _=False: self.chosen.emit(given))
         return action
 
@@ -43,13 +42,18 @@ class ColourMenu(QMenu):
         dialog.open()
 
 
-def paint_swatch(painter: QPainter, box: QRectF, colour: QColor) -> None:
+def paint_swatch(
+    painter: QPainter, box: QRectF, colour: QColor, text: str = ""
+) -> None:
     """Fill a rounded box, with a thin frame that shows on any background."""
+    bright = 0.299 * colour.red() + 0.587 * colour.green() + 0.114 * colour.blue()
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QColor(128, 128, 128))
     painter.setBrush(colour)
     painter.drawRoundedRect(box, 3, 3)
+    painter.setPen(QColor("black" if bright > 128 else "white"))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
     painter.restore()
 
 
