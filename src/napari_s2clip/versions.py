@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["library_versions"]
@@ -11,10 +12,12 @@ _LIBRARIES = ("torch", "open_clip_torch", "timm", "segment-anything", "numpy")
 
 def library_versions() -> dict[str, str]:
     """Versions by distribution; ``"unknown"`` where none is recorded."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+    return {name: _version(name) for name in _LIBRARIES}
+
+
+@cache  # reading metadata takes longer than some results
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

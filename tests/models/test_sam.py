@@ -66,6 +66,42 @@ def test_a_batch_equals_one_at_a_time(sam, image, kind):
         assert torch.allclose(iou[index], score[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("masks", [None, "logits", "embedded"])
+def test_alike_a_prompt_does_not_depend_on_the_others(sam, image, monkeypatch, masks):
+    embedding = sam.encode(image)
+    boxes, points = BOXES[[0, 1, 2, 1, 0, 2, 2]], POINTS[[2, 1, 0, 0, 1, 2, 0]]
+    side = sam.sam.prompt_encoder.mask_input_size
+    logits = torch.randn(7, 1, *side)
+    dense = torch.randn(7, 64, 32, 32)
+    real, sizes = sam.sam.mask_decoder.forward, []
+
+    def counted(**given):
+        sizes.append(len(given["dense_prompt_embeddings"]))
+        return real(**given)
+
+    monkeypatch.setattr(sam.sam.mask_decoder, "forward", counted)
+
+    def decode(rows):
+        given = {
+            None: None,
+            "logits": logits[rows],
+            "embedded": lambda part: dense[rows][part],
+        }
+        return sam.decode(
+            embedding,
+            boxes=boxes[rows],
+            points=points[rows],
+            mask_inputs=given[masks],
+            alike=True,
+        )
+
+    whole = decode(list(range(7)))
+    for rows in ([3], [6, 0], [5, 4, 3, 2, 1], [6, 5, 4, 3, 2, 1, 0]):
+        for some, of_all in zip(decode(rows), whole, strict=True):
+            assert torch.equal(some, of_all[rows])
+    assert set(sizes) == {4}
+
+
 def test_mask_prompts_change_the_result(sam, image):
     embedding = sam.encode(image)
     side = sam.sam.prompt_encoder.mask_input_size
@@ -107,6 +143,24 @@ def test_out_of_memory_halves_the_call(sam, image, monkeypatch, caplog, error):
     assert torch.allclose(logits, expected, atol=1e-4)
     assert steps[-1] == (9, 9)
     assert "memory ran out" in caplog.text
+
+
+def test_alike_out_of_memory_halves_the_call_for_good(sam, image, monkeypatch):
+    embedding = sam.encode(image)
+    expected, _ = sam.decode(embedding, boxes=np.repeat(BOXES, 3, 0))
+    real = sam.sam.mask_decoder.forward
+    sizes = []
+
+    def scarce(*args, **kwargs):
+        sizes.append(len(kwargs["sparse_prompt_embeddings"]))
+        if sizes[-1] > 2:
+            raise OUT_OF_MEMORY[0]
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(sam.sam.mask_decoder, "forward", scarce)
+    logits, _ = sam.decode(embedding, boxes=np.repeat(BOXES, 3, 0), alike=True)
+    assert sizes == [4, 2, 2, 2, 2, 2]
+    assert torch.allclose(logits, expected, atol=1e-4)
 
 
 def test_out_of_memory_for_one_prompt_is_an_error(sam, image, monkeypatch):
