@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ..classes import ClassSet
 
-__all__ = ["Legend", "label_colormap", "plain_classes"]
+__all__ = ["Legend", "label_colormap"]
 
 _OTHER: Final = "#808080"
 """Colour of labels that are no class: a user may paint any number."""
@@ -44,8 +44,7 @@ class Legend:
     @classmethod
     def of(cls, classes: ClassSet, before: dict[str, Any]) -> Legend:
         """Legend of a list of classes and of those in the entry of the layer before."""
-        entries = plain_classes(classes)
-        names = {entry["id"]: entry["name"] for entry in entries}
+        names = dict(zip(classes.ids, classes.names, strict=True))
         known = {
             int(item["id"]): str(item["name"])
             for key in ("removed", "classes")
@@ -53,7 +52,7 @@ class Legend:
         }
         return cls(
             names,
-            {entry["id"]: entry["colour"] for entry in entries},
+            dict(zip(classes.ids, classes.colours, strict=True)),
             {value: name for value, name in known.items() if value not in names},
         )
 
@@ -105,19 +104,12 @@ class Legend:
         return _few({r: of_class[c][(r - 1) % len(shades)] for r, c in ids})
 
 
-def plain_classes(classes: ClassSet) -> list[dict[str, Any]]:
-    """Id, name, colour and more of each class."""
-    listed: Any = classes.to_dict()["classes"]
-    return list(listed)
-
-
 def label_colormap(colours: dict[int, str]) -> DirectLabelColormap:
     """Colour map of labels; others are grey and 0 is transparent."""
     from napari.utils.colormaps import DirectLabelColormap
 
-    return DirectLabelColormap(
-        color_dict={None: _OTHER, 0: "transparent", **colours},
-    )
+    shown: dict[Any, str] = {**colours, None: _OTHER, 0: "transparent"}
+    return DirectLabelColormap(color_dict=shown)
 
 
 def _shade(colour: str, factor: float) -> str:

@@ -55,7 +55,7 @@ def _usual_level(layer: Image, target: Target) -> int:
 
 def candidates(
     viewer: ViewerModel, layer: Image, target: Target, stage: str
-) -> list[tuple[Labels, dict[str, Any]]]:
+) -> list[Labels]:
     """Our layers of a stage that a result may be written into, newest first.
 
     A layer that was renamed is the user's.
@@ -69,7 +69,8 @@ def candidates(
         and tuple(labels.data.shape) == target.shape
         and state_of(labels) is not None
     ]
-    return sorted(found, key=lambda pair: -pair[1]["group"])
+    found.sort(key=lambda pair: pair[1]["group"], reverse=True)
+    return [labels for labels, _ in found]
 
 
 def place_for(viewer: ViewerModel, layer: Image, stage: str) -> int:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..maps import new_map
-from .boxes import Box
 from .entry import KEY, our_layers
-from .place import place_for, put_on, title
+from .place import place_for, put_on
 from .write import Source
 
 if TYPE_CHECKING:
@@ -18,22 +15,17 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from ..classes import ClassSet
-    from ..targets import TargetResult
+    from .run import Run
 
 __all__ = ["rename_probabilities", "show_probabilities"]
 
 
-def show_probabilities(
-    viewer: ViewerModel,
-    layer: Image,
-    result: TargetResult,
-    boxes: Sequence[Box],
-    shown: tuple[int, int],
-) -> None:
+def show_probabilities(run: Run) -> None:
     """Show the probabilities of a result, where it has them, below the label maps.
 
     They are hidden at first. Those of classes that the run did not have go.
     """
+    viewer, layer, result = run.viewer, run.layer, run.result
     if result.probabilities is None:
         return
     target, classes = result.target, result.classes
@@ -43,10 +35,10 @@ def show_probabilities(
             viewer.layers.remove(image)
     for number, value in enumerate(classes.ids):
         image, entry = ours.get(value, (None, {}))
-        name = f"{title(layer, target)} p({classes.name_of(value)})"
+        name = run.name(f"p({classes.name_of(value)})")
         if image is None or image not in viewer.layers:
-            image, entry = _add(viewer, layer, result, name, shown), {}
-        source = Source(_Channel(result.probabilities, number), boxes, shown)
+            image, entry = _add(run, name), {}
+        source = Source(_Channel(result.probabilities, number), run.boxes, run.shown)
         for part, values in source.parts():
             image.data[part] = values
         image.refresh()
@@ -63,7 +55,7 @@ def show_probabilities(
                 "layer": str(image.unique_id),
                 "level": target.level,
                 "class_id": value,
-                "title": title(layer, target),
+                "title": run.name("").rstrip(),
                 "placement": target.placement,
                 "provenance": result.provenance,
             },
@@ -92,24 +84,19 @@ def _ours(
     }
 
 
-def _add(
-    viewer: ViewerModel,
-    layer: Image,
-    result: TargetResult,
-    name: str,
-    shown: tuple[int, int],
-) -> Image:
+def _add(run: Run, name: str) -> Image:
     from napari.layers import Image
 
     image = Image(
-        new_map(result.target.shape, np.float32, plane=shown),
+        run.new_map(np.float32),
         name=name,
         contrast_limits=(0, 1),
         blending="additive",
         visible=False,
-        **result.target.placement,
+        **run.result.target.placement,
     )
-    viewer.layers.insert(place_for(viewer, layer, "probability"), image)
+    place = place_for(run.viewer, run.layer, "probability")
+    run.viewer.layers.insert(place, image)
     return image
 
 

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..maps import new_map
 from .baseline import Versions
 from .boxes import Box, box_of, tiles
-from .entry import KEY, STAGES, entry_of, our_maps
-from .legend import Legend, label_colormap
-from .place import candidates, default_look, look_of, place_for, put_on, title
+from .entry import STAGES, entry_of, our_maps
+from .make import describe, insert_labels
+from .place import candidates, default_look, look_of, place_for
 from .probabilities import show_probabilities
-from .regions import add_rows, ids_around, no_rows, position_of
-from .state import Rows, State, remember, state_of
-from .tell import shares, show_legend
-from .write import SIDE, Left, Rule, Source, fill, is_free, same, update
+from .regions import add_rows, ids_around, no_rows
+from .run import Run
+from .state import Rows, State, state_of
+from .write import SIDE, Left, Rule, Source, fill, fill_but, is_free, same, update
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -97,7 +96,7 @@ def show_result(
                 f"result: its maps are {getattr(result, stage).shape} px but the "
                 f"target of {layer.name!r} has {expected}; segment the image again"
             )
-    return _Show(viewer, layer, result, edited == "merge", amend).run(stages)
+    return _Show(Run(viewer, layer, result), edited == "merge", amend).show(stages)
 
 
 @dataclass(eq=False)
@@ -105,7 +104,6 @@ class _Job:
     """What happens to the layer of one stage."""
 
     stage: str
-    source: Source
     labels: Labels | None = None
     state: State | None = None
     amend: bool = False
@@ -123,78 +121,56 @@ class _Job:
 class _Show:
     """One call of `show_result`."""
 
-    def __init__(
-        self,
-        viewer: ViewerModel,
-        layer: Image,
-        result: TargetResult,
-        merge: bool,
-        amend: bool,
-    ) -> None:
-        self.viewer = viewer
-        self.layer = layer
-        self.result = result
+    def __init__(self, run: Run, merge: bool, amend: bool) -> None:
+        self.run = run
         self.merge = merge
         self.amend = amend
-        target = result.target
-        self.boxes = [box_of(plane.at, target.shape) for plane in target.planes]
-        at = target.planes[0].at
-        rows, columns = (a for a, part in enumerate(at) if isinstance(part, slice))
-        self.shown = (rows, columns)
         self.notes: list[str] = []
 
-    def run(self, stages: Sequence[str]) -> Shown:
-        selected = set(self.viewer.layers.selection)
-        groups = [entry["group"] for _, entry in our_maps(self.viewer, self.layer)]
+    def show(self, stages: Sequence[str]) -> Shown:
+        run = self.run
+        selected = set(run.viewer.layers.selection)
+        before = [entry for _, entry in our_maps(run.viewer, run.layer)]
         jobs = [self._job(stage) for stage in STAGES if stage in stages]
-        had = {entry["stage"] for _, entry in our_maps(self.viewer, self.layer)}
         first = self._first_id(jobs)
         for job in jobs:
-            if job.stage == "regions" and first > 1:
-                job.source = self._source("regions", first - 1)
-            self._write(job)
-        # Stages that belong together; one that had to be made anew starts a new set.
-        group = max(groups, default=0)
-        if not groups or any(job.new and job.stage in had for job in jobs):
+            self._write(job, first)
+        # A layer beside one that was kept starts a new set.
+        group = max((entry["group"] for entry in before), default=0)
+        had = {entry["stage"] for entry in before}
+        if not before or any(job.new and job.stage in had for job in jobs):
             group += 1
-        for job in jobs:
-            if job.stage == "refined":
-                self._add_owners(job, first)
         self._add_regions(jobs, first)
+        shown = Shown()
         for job in jobs:
-            self._describe(job, group)
-        show_probabilities(self.viewer, self.layer, self.result, self.boxes, self.shown)
-        shown = Shown({job.stage: job.labels for job in jobs if job.labels is not None})
+            if job.labels is not None and job.state is not None:
+                source = run.source(job.stage, first)
+                describe(run, job.labels, job.state, source, group)
+                shown[job.stage] = job.labels
+        show_probabilities(run)
         shown.notes = tuple(self.notes)
         self._select(selected, shown)
         return shown
 
-    def _source(self, stage: str, shift: int = 0) -> Source:
-        return Source(getattr(self.result, stage), self.boxes, self.shown, shift)
-
     def _job(self, stage: str) -> _Job:
-        job = _Job(stage, self._source(stage))
-        kept = []
-        for labels, _ in candidates(self.viewer, self.layer, self.result.target, stage):
+        """Choose the layer that a stage is written into, if there is one."""
+        run, kept = self.run, []
+        for labels in candidates(run.viewer, run.layer, run.result.target, stage):
             state = state_of(labels)
             assert state is not None
-            if self.merge or is_free(labels, state, self.boxes):
-                job.labels, job.state = labels, state
-                job.amend = self._can_amend(labels, state)
-                return job
+            if self.merge or is_free(labels, state, run.boxes):
+                step = state.step
+                amend = (
+                    self.amend
+                    and step is not None
+                    and list(step.boxes) == run.boxes
+                    and step.is_last(labels)
+                )
+                return _Job(stage, labels, state, amend)
             kept.append(labels.name)
         if kept:
-            self.notes.append(f"{kept[0]} was edited and stays as it is")
-        return job
-
-    def _can_amend(self, labels: Labels, state: State) -> bool:
-        step = state.step
-        return (
-            self.amend
-            and step is not None
-            and list(step.boxes) == self.boxes
-            and step.is_last(labels)
-        )
+            self.notes.append(_kept(kept[0]))
+        return _Job(stage)
 
     def _first_id(self, jobs: list[_Job]) -> int:
         """Id of the run's first region, such that no other has or had one of them."""
@@ -202,57 +178,63 @@ class _Show:
             # Regions that are as before keep their ids, so that nothing changes.
             if job.stage == "regions" and job.state is not None and job.state.rows:
                 first = job.state.rows.first
-                if job.state.boxes == self.boxes and same(
-                    job.state, self._source("regions", first - 1)
+                if job.state.boxes == self.run.boxes and same(
+                    job.state, self.run.source("regions", first)
                 ):
                     return first
         return max((job.rows.next for job in jobs if job.rows is not None), default=1)
 
-    def _write(self, job: _Job) -> None:
+    def _write(self, job: _Job, first: int) -> None:
+        source = self.run.source(job.stage, first)
         if job.labels is None or job.state is None:
-            self._add(job)
-            return
-        rule = Rule(self.merge, job.labels.preserve_labels)
-        left = update(job.labels, job.state, job.source, rule=rule, amend=job.amend)
-        if left is None:
-            self._write_anew(job, job.labels, job.state, rule)
+            self._add(job, source)
         else:
-            job.left = left
+            rule = Rule(self.merge, job.labels.preserve_labels)
+            left = update(job.labels, job.state, source, rule=rule, amend=job.amend)
+            if left is None:
+                self._write_anew(job, source, job.labels, job.state, rule)
+            else:
+                job.left = left
+        if job.stage == "refined" and job.state is not None:
+            if job.state.owners is None:
+                job.state.owners = self.run.new_map(np.int32)
+            owners = self.run.source("owners", first)
+            fill_but(job.state.owners, owners, job.left)
 
-    def _write_anew(self, job: _Job, old: Labels, state: State, rule: Rule) -> None:
-        """Put a layer in the place of one whose history has no room for the change."""
+    def _write_anew(
+        self, job: _Job, source: Source, old: Labels, state: State, rule: Rule
+    ) -> None:
+        """Write where the history of a layer has no room for the change."""
         self.notes.append(f"{old.name}: the change was too large to be undone")
         job.amend = False
         whole = box_of([slice(None)] * old.ndim, old.data.shape)
         if not state.versions.is_edited(old.data, whole):
-            fill(old.data, state, job.source)
-            place, look = self.viewer.layers.index(old), look_of(old)
-            entry = entry_of(old)
-            self.viewer.layers.remove(old)
+            place, look, entry = self._index(old), look_of(old), entry_of(old)
+            fill(old.data, state, source)
             state.costs.clear()
+            self.run.viewer.layers.remove(old)
             self._insert(job, old.data, state, look, place, entry)
-            return
-        self.notes.append(f"{old.name} was edited and stays as it is")
-        if not rule.merge:
-            self._add(job)
-            return
-        array = self._new_map(job)
-        for part in tiles(whole, SIDE):
-            array[part] = np.asarray(old.data[part])
-        # The edits go along, and are still known as such.
-        copy = replace(state, versions=state.versions.copy(), costs=deque())
-        job.left = fill(array, copy, job.source, rule=rule)
-        self._insert(job, array, copy, look_of(old), entry=entry_of(old))
+        elif rule.merge:
+            self.notes.append(_kept(old.name))
+            # The edits go along, and are still known as such.
+            copy = replace(
+                state,
+                versions=state.versions.copy(),
+                owners=self._copied(state.owners),
+                costs=deque(),
+            )
+            array = self._copied(old.data)
+            job.left = fill(array, copy, source, rule=rule)
+            self._insert(job, array, copy, look_of(old), None, entry_of(old))
+        else:
+            self.notes.append(_kept(old.name))
+            self._add(job, source)
 
-    def _new_map(self, job: _Job) -> Any:
-        shape, dtype = self.result.target.shape, job.source.planes.dtype
-        return new_map(shape, dtype, plane=self.shown)
-
-    def _add(self, job: _Job) -> None:
-        array = self._new_map(job)
-        state = State(Versions(array.shape, array.dtype), self.result.classes)
-        fill(array, state, job.source)
-        self._insert(job, array, state, default_look(job.stage))
+    def _add(self, job: _Job, source: Source) -> None:
+        array = self.run.new_map(source.planes.dtype)
+        state = State(Versions(array.shape, array.dtype), self.run.result.classes)
+        fill(array, state, source)
+        self._insert(job, array, state, default_look(job.stage), None, {})
 
     def _insert(
         self,
@@ -260,67 +242,41 @@ class _Show:
         array: Any,
         state: State,
         look: dict[str, Any],
-        place: int | None = None,
-        entry: dict[str, Any] | None = None,
+        place: int | None,
+        entry: dict[str, Any],
     ) -> None:
-        """Put a new layer into the list."""
-        from napari.layers import Labels
-
+        run = self.run
         if place is None:
-            place = place_for(self.viewer, self.layer, job.stage)
-        state.placement = self.result.target.placement
-        state.colours = {}
-        visible = look.pop("visible")
-        labels = Labels(
-            array,
-            name=f"{title(self.layer, self.result.target)} {job.stage}",
-            colormap=label_colormap({}),
-            **self.result.target.placement,
+            place = place_for(run.viewer, run.layer, job.stage)
+        job.labels = insert_labels(
+            run, job.stage, array, state, look=look, place=place, entry=entry
         )
-        for name, value in look.items():
-            setattr(labels, name, value)
-        # A layer that was never visible has no slice, and `data_setitem` needs one.
-        labels.visible = visible
-        labels.metadata = {
-            KEY: {
-                **(entry or {}),
-                "stage": job.stage,
-                "image": str(self.layer.unique_id),
-                "layer": str(labels.unique_id),
-            }
-        }
-        self.viewer.layers.insert(place, labels)
-        remember(labels, state)
-        job.labels, job.state, job.new = labels, state, True
+        job.state, job.new = state, True
 
-    def _add_owners(self, job: _Job, first: int) -> None:
-        """Keep which region gave each pixel its class, unless it was left alone."""
-        state, owners = job.state, self.result.owners
-        assert state is not None
-        if state.owners is None:
-            state.owners = new_map(self.result.target.shape, np.int32, plane=self.shown)
-        left = dict(zip((_key(part) for part, _ in job.left), job.left, strict=True))
-        source = Source(owners, self.boxes, self.shown, first - 1)
-        for part, values in source.parts():
-            if _key(part) in left:
-                values = np.where(left[_key(part)][1], 0, values)
-            state.owners[part] = values
+    def _index(self, labels: Labels) -> int:
+        return int(self.run.viewer.layers.index(labels))
+
+    def _copied(self, array: Any) -> Any:
+        if array is None:
+            return None
+        copy = self.run.new_map(array.dtype)
+        for part in tiles(box_of([slice(None)] * array.ndim, array.shape), SIDE):
+            copy[part] = np.asarray(array[part])
+        return copy
 
     def _add_regions(self, jobs: list[_Job], first: int) -> None:
-        """Bring the tables of the layers that know regions up to date."""
-        maps = []
+        """Bring the tables of the layers up to date."""
+        run, maps = self.run, []
         for job in jobs:
-            assert job.labels is not None
-            assert job.state is not None
-            if job.stage == "regions":
+            if job.stage == "regions" and job.labels is not None:
                 maps.append(job.labels.data)
-            elif job.stage == "refined":
+            elif job.stage == "refined" and job.state is not None:
                 maps.append(job.state.owners)
         present = {
-            position_of(plane): self._present(box, maps)
-            for plane, box in zip(self.result.target.planes, self.boxes, strict=True)
+            position: self._present(box, maps)
+            for position, box in zip(run.positions, run.boxes, strict=True)
         }
-        table = self.result.region_table
+        table = run.result.region_table
         nothing = no_rows(table)
         done: dict[int, Rows] = {}
         for job in jobs:
@@ -333,65 +289,23 @@ class _Show:
 
     def _present(self, box: Box, maps: list[Any]) -> set[int]:
         """Ids of regions in a plane, as far as the run may have left some."""
-        shape = self.result.target.shape
-        covered = all(box[axis] == slice(0, shape[axis]) for axis in self.shown)
-        if covered and not self.merge:
+        shape = self.run.result.target.shape
+        covered = all(box[axis] == slice(0, shape[axis]) for axis in self.run.shown)
+        if not maps or (covered and not self.merge):
             return set()
-        return ids_around(box, self.shown, maps)
-
-    def _describe(self, job: _Job, group: int) -> None:
-        """Colours, features, metadata, name and place of a layer."""
-        labels, state, result = job.labels, job.state, self.result
-        assert labels is not None
-        assert state is not None
-        name = f"{title(self.layer, result.target)} {job.stage}"
-        old = entry_of(labels)
-        if not job.new:
-            put_on(labels, state.placement, result.target.placement)
-            state.placement = result.target.placement
-            if old.get("title") != name:
-                labels.name = name
-        state.boxes, state.classes = self.boxes, result.classes
-        legend = Legend.of(result.classes, old)
-        entry = {
-            "stage": job.stage,
-            "image": str(self.layer.unique_id),
-            "layer": str(labels.unique_id),
-            "image_name": str(self.layer.name),
-            "level": result.target.level,
-            "group": group,
-            "title": name,
-            # The viewer may have added a number to it.
-            "name": labels.name,
-            "provenance": result.provenance,
-            "runs": self._runs(old.get("runs", [])),
-            "shares": {} if job.stage == "regions" else shares(job.source),
-            **result.classes.to_dict(),
-            "removed": legend.plain_removed(),
-        }
-        labels.metadata = {**labels.metadata, KEY: entry}
-        show_legend(labels, state, legend)
-
-    def _runs(self, before: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """What is where in the layer: the runs that wrote it, the last one last."""
-        rows, columns = (self.boxes[0][axis] for axis in self.shown)
-        where = {
-            "positions": [list(p) for p in map(position_of, self.result.target.planes)],
-            "window": [rows.start, columns.start, rows.stop, columns.stop],
-        }
-        others = [run for run in before if where != {key: run[key] for key in where}]
-        return [*others, {**where, "provenance": self.result.provenance}]
+        return ids_around(box, self.run.shown, maps)
 
     def _select(self, selected: set[Any], shown: Shown) -> None:
         """Select the refined map, unless somebody works on another layer."""
-        layers = self.viewer.layers
+        layers = self.run.viewer.layers
         still = selected & set(layers)
-        if still - {self.layer} or (self.amend and still):
-            layers.selection = still
+        if still - {self.run.layer} or (self.amend and still):
+            if set(layers.selection) != still:
+                layers.selection = still
         elif shown:
             # Class names are shown on hover for the selected layer.
             layers.selection.active = list(shown.values())[-1]
 
 
-def _key(part: Box) -> tuple[int, ...]:
-    return tuple(span.start for span in part)
+def _kept(name: str) -> str:
+    return f"{name} was edited and stays as it is"

@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
     from .state import State
 
-__all__ = ["SIDE", "Left", "Rule", "Source", "fill", "is_free", "same", "update"]
+__all__ = [
+    "SIDE",
+    "Left",
+    "Rule",
+    "Source",
+    "fill",
+    "fill_but",
+    "is_free",
+    "same",
+    "update",
+]
 
 SIDE: Final = 1024
 """Of the parts that are in memory at once, in pixels."""
@@ -131,6 +141,14 @@ def fill(
     state.versions.forget()
     state.step = Step(None, source.boxes)
     return left
+
+
+def fill_but(array: Any, source: Source, left: Sequence[Left]) -> None:
+    """Write into an array, but 0 where pixels were left alone."""
+    alone = {tuple(span.start for span in part): mask for part, mask in left}
+    for part, new in source.parts():
+        mask = alone.get(tuple(span.start for span in part))
+        array[part] = new if mask is None else np.where(mask, 0, new)
 
 
 def update(
