@@ -160,6 +160,10 @@ def test_undo_leaves_what_was_painted_since(scene: Any) -> None:
     scene.labels[0, 0] = DOG
     scene.write(scene.review.undo()[1])
     scene.shows("21100", "11100", "00002", "11102")
+    # The painting is no part of the act any more, and the rest can be followed.
+    scene.labels[scene.owners == 1] = 0
+    scene.labels[0, 0] = DOG
+    assert followed(scene.review) == {1}
 
 
 def test_what_does_nothing_is_no_act(scene: Any) -> None:
@@ -178,6 +182,10 @@ def test_only_so_many_acts_are_kept(scene: Any) -> None:
     assert [review.undo()[0], review.undo()[0], review.undo()] == [3, 2, None]
 
 
+def followed(review: Review) -> set[int]:
+    return {act.region for act in review.follow()}
+
+
 def test_undo_by_the_layer_is_followed(scene: Any) -> None:
     review, before = scene.review, scene.labels.copy()
     scene.write(review.reject(1))
@@ -185,12 +193,12 @@ def test_undo_by_the_layer_is_followed(scene: Any) -> None:
     scene.write(review.accept(2))
     assert not review.follow()
     scene.labels[:] = before
-    assert review.follow() == {1}
+    assert followed(review) == {1}
     assert review.state(1).status == "open"
     # What was decided of another region since is no step of the layer.
     assert review.state(2).status == "accepted"
     scene.labels[:] = rejected
-    assert review.follow() == {1}
+    assert followed(review) == {1}
     assert review.state(1).status == "rejected"
     assert not review.follow()
 
@@ -202,16 +210,16 @@ def test_several_steps_of_the_layer_are_followed(scene: Any) -> None:
     scene.write(review.accept(1))
     scene.write(review.reject(1))
     scene.labels[:] = dogs
-    assert review.follow() == {1}
+    assert followed(review) == {1}
     assert review.state(1).status == "changed"
     scene.labels[:] = before
-    assert review.follow() == {1}
+    assert followed(review) == {1}
     assert (review.state(1).status, review.last) == ("open", None)
     # Those of different regions also when nobody looked in between.
     scene.write(review.reject(1))
     scene.write(review.reject(2))
     scene.labels[:] = before
-    assert review.follow() == {1, 2}
+    assert followed(review) == {1, 2}
 
 
 @pytest.mark.parametrize(

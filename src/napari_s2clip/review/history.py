@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,11 @@ __all__ = ["Act", "History"]
 
 @dataclass(frozen=True, eq=False)
 class Act:
-    """What was done to a region: its state, its labels, and who holds the pixels."""
+    """What was done to a region: its state, its labels, and who holds the pixels.
+
+    ``part`` tells which of the pixels were written last, as somebody may have painted
+    over the others; None is all of them.
+    """
 
     region: int
     before: RegionState
@@ -27,6 +31,16 @@ class Act:
     place: Place = NOWHERE
     pixels: Change = NOTHING
     holders: Change = NOTHING
+    part: NDArray[np.bool_] | None = None
+
+    def written(self) -> Change:
+        """The pixels that were written last."""
+        return self.pixels if self.part is None else self.pixels.only(self.part)
+
+    def shows(self, now: NDArray[Any], values: NDArray[Any]) -> bool:
+        """Whether what was written last, if anything was, has these values."""
+        part = slice(None) if self.part is None else self.part
+        return bool(len(now[part])) and np.array_equal(now[part], values[part])
 
 
 @dataclass
@@ -57,19 +71,19 @@ class History:
         if len(steps) > self.depth:
             del self.done[: steps[-self.depth]]
 
-    def undo(self) -> Act | None:
-        """Take the last act back, if there is one."""
-        if not self.done:
-            return None
-        self.undone.append(self.done.pop())
-        return self.undone[-1]
+    def undo(self, still: Callable[[Act], NDArray[np.bool_]]) -> Act | None:
+        """Take the last act back, if there is one.
 
-    def redo(self) -> Act | None:
+        Parameters
+        ----------
+        still : callable
+            Which pixels of an act nobody has painted over.
+        """
+        return _move(self.done, self.undone, still)
+
+    def redo(self, still: Callable[[Act], NDArray[np.bool_]]) -> Act | None:
         """Do again what was undone last, if there is something."""
-        if not self.undone:
-            return None
-        self.done.append(self.undone.pop())
-        return self.done[-1]
+        return _move(self.undone, self.done, still)
 
     def undone_elsewhere(self, read: Callable[[Act], NDArray[Any]]) -> list[Act]:
         """Take back what somebody else has undone, the last first.
@@ -78,7 +92,7 @@ class History:
         what was decided of the same region since.
         """
         act = _last_with_pixels(self.done)
-        if act is None or not np.array_equal(read(act), act.pixels.before):
+        if act is None or not act.shows(read(act), act.pixels.before):
             return []
         place = self.done.index(act)
         since = [a for a in self.done[place:] if a.region == act.region]
@@ -90,11 +104,24 @@ class History:
     def redone_elsewhere(self, read: Callable[[Act], NDArray[Any]]) -> Act | None:
         """Do again what somebody else has redone."""
         act = _last_with_pixels(self.undone)
-        if act is None or not np.array_equal(read(act), act.pixels.after):
+        if act is None or not act.shows(read(act), act.pixels.after):
             return None
         self.undone.remove(act)
         self.done.append(act)
         return act
+
+
+def _move(
+    source: list[Act], target: list[Act], still: Callable[[Act], NDArray[np.bool_]]
+) -> Act | None:
+    if not source:
+        return None
+    act = source.pop()
+    part = still(act)
+    if act.part is not None or not part.all():
+        act = replace(act, part=part)
+    target.append(act)
+    return act
 
 
 def _last_with_pixels(acts: list[Act]) -> Act | None:

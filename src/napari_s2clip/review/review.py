@@ -35,7 +35,6 @@ from .record import marks, read_record, record
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
     from .pixels import Change, Place
     from .states import RegionState, Shape
@@ -169,27 +168,23 @@ class Review(Decisions):
 
         Pixels that somebody has painted over since stay.
         """
-        act = self._history.undo()
+        act = self._history.undo(lambda a: self._pixels.now(a) == a.pixels.after)
         if act is None:
             return None
         self._set(act.region, act.before)
         self._pixels.hold(act.place, act.holders.reversed())
-        pixels = act.pixels
-        still = self._pixels.now(act) == pixels.after
-        return act.region, _edit(act.place, pixels.reversed(), still)
+        return act.region, _edit(act.place, act.written().reversed())
 
     def redo(self) -> tuple[int, Edit] | None:
         """Do again what was undone last; None if there is nothing."""
-        act = self._history.redo()
+        act = self._history.redo(lambda a: self._pixels.now(a) == a.pixels.before)
         if act is None:
             return None
         self._set(act.region, act.after)
         self._pixels.hold(act.place, act.holders)
-        pixels = act.pixels
-        still = self._pixels.now(act) == pixels.before
-        return act.region, _edit(act.place, pixels, still)
+        return act.region, _edit(act.place, act.written())
 
-    def follow(self) -> set[int]:
+    def follow(self) -> list[Act]:
         """Notice acts that the labels' own history has undone or redone.
 
         An act counts as undone there when all its pixels are as before it, and as
@@ -198,22 +193,26 @@ class Review(Decisions):
 
         Returns
         -------
-        set of int
-            Regions whose state has changed.
+        list of Act
+            In the order in which they were undone or, if none was, redone.
         """
-        changed: set[int] = set()
+        found: list[Act] = []
         while acts := self._history.undone_elsewhere(self._pixels.now):
-            for act in acts:
-                self._set(act.region, act.before)
-                self._pixels.hold(act.place, act.holders.reversed())
-                changed.add(act.region)
-        if changed:
-            return changed
+            found += acts
+        for act in found:
+            self._set(act.region, act.before)
+            self._pixels.hold(act.place, act.holders.reversed())
+        if found:
+            return found
         while again := self._history.redone_elsewhere(self._pixels.now):
+            found.append(again)
             self._set(again.region, again.after)
             self._pixels.hold(again.place, again.holders)
-            changed.add(again.region)
-        return changed
+        return found
+
+    def is_undone(self, act: Act) -> bool:
+        """Whether the labels show what they showed before an act."""
+        return bool(np.array_equal(self._pixels.now(act), act.pixels.before))
 
     @property
     def last(self) -> Act | None:
@@ -311,6 +310,5 @@ class Review(Decisions):
         return self._pixels.place(region, position, self.box(region))
 
 
-def _edit(place: Place, change: Change, only: NDArray[np.bool_] | None = None) -> Edit:
-    keep = slice(None) if only is None else only
-    return Edit(place.index(change.flat[keep]), change.after[keep])
+def _edit(place: Place, change: Change) -> Edit:
+    return Edit(place.index(change.flat), change.after)
