@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -38,9 +39,13 @@ KEYS: Final[Mapping[str, str]] = {
 }
 """What keys do; none of them is napari's own for a layer or the viewer."""
 
+_SHOWN: Final = {",": "Comma", ".": "Period"}
+
+_CTRL: Final = "Cmd" if sys.platform == "darwin" else "Ctrl"
+
 _MOUSE: Final = {
     "Click": "inside the object",
-    "Ctrl+click": "outside it; also the right button",
+    f"{_CTRL}+click": "outside it; also the right button",
     "Shift+drag": "a box around it",
     "Drag": "moves the view",
 }
@@ -68,7 +73,7 @@ class PromptForm(QWidget):
         )
         self.negative = QCheckBox("Clicks mean &outside")
         self.negative.setToolTip(
-            "Clicks say where the object is not, as with Ctrl held. Key N."
+            "Clicks say where the object is not, as with Ctrl (Cmd) held. Key N."
         )
         self.score = QLabel()
         self.score.setToolTip("How sure SAM is of the mask: the IoU that it predicts.")
@@ -128,14 +133,13 @@ class PromptForm(QWidget):
         """Fill the list of classes; the choice stays if its class is still there."""
         chosen = self.class_id
         self.classes.clear()
-        for entry in classes or ():
-            value = classes.id_of(entry.name) if classes is not None else 0
-            self.classes.addItem(_icon(entry.colour), entry.name, value)
-            self.classes.setItemData(
-                self.classes.count() - 1, entry.colour, _COLOUR_ROLE
-            )
-        self.classes.addItem(_icon(""), "background (erase)", 0)
-        self.classes.setItemData(self.classes.count() - 1, ERASE_COLOUR, _COLOUR_ROLE)
+        if classes is None:
+            return
+        entries = [(e.name, classes.id_of(e.name), e.colour) for e in classes]
+        entries.append(("background (erase)", 0, ""))
+        for row, (name, value, colour) in enumerate(entries):
+            self.classes.addItem(_icon(colour), name, value)
+            self.classes.setItemData(row, colour or ERASE_COLOUR, _COLOUR_ROLE)
         self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
 
     @property
@@ -195,7 +199,7 @@ def _icon(colour: str) -> QIcon:
 
 
 def _help() -> str:
-    keys = {key.replace("-", "+"): text for key, text in KEYS.items()}
+    keys = {_SHOWN.get(key, key.replace("-", "+")): text for key, text in KEYS.items()}
     rows = "".join(
         f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{text}</td></tr>"
         for key, text in {**_MOUSE, **keys}.items()

@@ -91,6 +91,7 @@ class PromptLayers(QObject):
             border_color="white",
             **options,
         )
+        self._keys = tuple(keys)
         self._closed = False
         selected = set(viewer.layers.selection)
         for layer in self.layers:
@@ -126,8 +127,9 @@ class PromptLayers(QObject):
         layers.events.removed.disconnect(self._on_removed)
         active = layers.selection.active
         for layer in self.layers:
-            layer.mouse_drag_callbacks.clear()
-            layer.keymap.clear()
+            layer.mouse_drag_callbacks.remove(self._on_press)
+            for key in self._keys:
+                layer.bind_key(key, None)
             if layer in layers:
                 layers.remove(layer)
         if active in self.layers:

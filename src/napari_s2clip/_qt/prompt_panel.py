@@ -471,8 +471,7 @@ class PromptPanel(QWidget):
         if layers is None or image is None:
             return
         plane = take_plane(self._viewer, image)
-        before = layers.plane
-        if (plane.hidden, plane.position) == (before.hidden, before.position):
+        if _where(plane) == _where(layers.plane):
             return
         if self.session.prompts:
             self.form.show_status(
@@ -504,12 +503,15 @@ class PromptPanel(QWidget):
             self.form.show_status("Another slice: click on an object.")
 
     def _on_data(self, event: Any = None) -> None:
-        """The pixels are other ones."""
+        """The pixels are other ones, and so is perhaps the array."""
+        if self._image is None or self.layers is None:
+            return
+        plane, before = take_plane(self._viewer, self._image), self.layers.plane
         self._seen = None
-        if self._image is not None and self.layers is not None:
-            plane = take_plane(self._viewer, self._image)
-            if plane.shape != self.layers.plane.shape:
-                self._move(plane)
+        if _where(plane) == _where(before):
+            self.layers.plane = plane
+        else:
+            self._move(plane)
 
     def _on_layer_removed(self, event: Any) -> None:
         if event.value is self._image:
@@ -539,6 +541,11 @@ class PromptPanel(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
         return super().event(event)
+
+
+def _where(plane: Plane) -> tuple[Any, ...]:
+    """Planes of one image for which this is equal lie on each other."""
+    return plane.hidden, plane.position, plane.shape
 
 
 def _read(plane: Plane, window: Window) -> RGBImage:
