@@ -57,6 +57,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "review",
         "layers",
         "user_memory",
+        *("io", "batch", "evaluation", "planes", "maps", "tiles", "targets", "layers"),
+        *("prompting", "prompt_engine"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),

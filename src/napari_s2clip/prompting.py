@@ -370,10 +370,4 @@ def commit(
         taken &= present == 0
     if not taken.any():
         return None
-    along = iter(np.nonzero(taken))
-    count = int(taken.sum())
-    index = tuple(
-        next(along) + part.start if isinstance(part, slice) else np.full(count, part)
-        for part in where
-    )
-    return Edit(index, value)
+    return Edit.of(tuple(where), taken, value)

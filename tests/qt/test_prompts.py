@@ -23,6 +23,7 @@ from napari_s2clip._qt.prompt_form import KEYS
 from napari_s2clip._qt.prompt_layers import LAYER_NAMES
 from napari_s2clip._qt.prompt_panel import PromptPanel
 from napari_s2clip.image import RGBImage
+from napari_s2clip.planes import Channels, Scope
 from napari_s2clip.progress import CancelToken, Progress
 
 CLASSES = ClassSet(["cat", "dog"])
@@ -795,7 +796,7 @@ def test_three_dimensions_are_looked_at_only(other: Any) -> None:
 
 
 def test_a_level_of_a_pyramid_is_corrected(other: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("napari_s2clip.plane.MAX_SIDE", 20)
+    monkeypatch.setattr("napari_s2clip.planes.target.MAX_SIDE", 20)
     levels = [np.zeros((32, 48), np.uint8), np.zeros((16, 24), np.uint8)]
     levels.append(np.zeros((8, 12), np.uint8))
     hand = other(
@@ -811,6 +812,33 @@ def test_a_level_of_a_pyramid_is_corrected(other: Any, monkeypatch: Any) -> None
     assert np.argwhere(hand.viewer.layers["target"].data).tolist() == [
         list(p) for p in block((2, 3, 4), (4, 5, 6))
     ]
+
+
+def test_channels_and_level_are_those_of_the_run(other: Any) -> None:
+    cube = np.zeros((2, 3, 8, 12), np.uint8)
+    cube[:, 0], cube[:, 2] = 10, 30
+    hand = other(cube, np.zeros((2, 1, 8, 12), np.uint16), {"translate": (0, 1, 0, 0)})
+    channels = Channels(axis=1, red=2, green=1, blue=0)
+    hand.panel.set_scope(Scope(ranges=((0, 0, 1),), channels=channels))
+    hand.viewer.dims.set_point(0, 1)
+    begin(hand)
+    assert hand.engine.seen[-1].pixels[0, 0].tolist()[0] > 0
+    hand.click(1, 0, 3, 5)
+    hand.key("K")
+    labels = hand.viewer.layers["target"].data
+    assert np.argwhere(labels)[:, :2].tolist() == [[1, 0]] * 9
+    # Channels as rows are no picture.
+    hand.viewer.dims.order = (0, 2, 1, 3)
+    hand.qtbot.waitUntil(lambda: not hand.panel.active)
+    assert "shown on the canvas" in hand.said
+    assert not hand.ours
+    hand.viewer.dims.order = (0, 1, 2, 3)
+    hand.panel.start()
+    hand.panel.set_scope(Scope(channels=Channels(axis=1, red=9, green=1, blue=0)))
+    assert not hand.panel.active
+    hand.panel.start()
+    assert "no channel 9" in hand.said
+    assert not hand.panel.active
 
 
 def test_of_a_large_image_a_part_is_encoded(other: Any) -> None:

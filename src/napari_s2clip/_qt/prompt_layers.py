@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from ..planes import Plane
+from ..planes.geometry import in_units_of
 from ..prompting import Found, Prompts, Window
 
 __all__ = ["LAYER_NAMES", "PromptLayers", "place_in"]
@@ -243,7 +244,8 @@ class PromptLayers(QObject):
         position : sequence of float
             As in napari's mouse events.
         """
-        world = _in_units(self._viewer, self.points, position)
+        units = getattr(self._viewer.layers, "units", None)  # since napari 0.9
+        world = in_units_of(self.points, position, units)
         data = np.asarray(self.points.world_to_data(world))
         if any(abs(data[axis]) > 0.5 + 1e-6 for axis in self.plane.hidden):
             return None
@@ -324,19 +326,6 @@ def place_in(labels: Labels, ours: PromptLayers) -> tuple[int | slice, ...]:
             raise wrong
         where.append(slice(begin, begin + length) if axis in lengths else begin)
     return tuple(where)
-
-
-def _in_units(viewer: Any, layer: Layer, position: Any) -> NDArray[np.float64]:
-    """A point of the viewer in the units of a layer; see `napari_s2clip.plane`."""
-    found = np.array(position, float)
-    units = getattr(viewer.layers, "units", None)  # since napari 0.9
-    if units is not None:
-        for axis in range(-min(len(units), layer.ndim), 0):
-            if units[axis] != layer.units[axis]:
-                found[axis] = (
-                    (found[axis] * units[axis]).to(layer.units[axis]).magnitude
-                )
-    return found
 
 
 def _ignoring_the_layer(function: Callable[[], object]) -> Callable[[Layer], None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..classes import ClassSet
 from ..edits import Edit
-from ..image import RGBImage, to_rgb
-from ..planes import Plane, take_plane
+from ..image import RGBImage
+from ..planes import Plane, Scope, take_target
 from ..progress import CancelToken, Progress, ProgressCallback
 from ..prompt_engine import Embeddings, PromptEngine, predict
 from ..prompting import Found, Prompts, PromptSession, Window, choose_window, commit
@@ -65,6 +65,7 @@ class PromptPanel(QWidget):
         self._viewer = viewer
         self._engine = engine
         self._image: Image | None = None
+        self._scope = Scope()
         self._target: Labels | None = None
         self.apply: Callable[[Labels, Edit], None] = _apply
         """Makes an edit of a Labels layer as one step of undo."""
@@ -117,6 +118,16 @@ class PromptPanel(QWidget):
         """Set the classes to choose from."""
         self.form.show_classes(classes)
 
+    def set_scope(self, scope: Scope) -> None:
+        """Set level, channels and contrast, as in the run that made the labels.
+
+        Of ranges and window nothing is taken: one clicks where one looks.
+        """
+        scope = replace(scope, ranges=(), window=None)
+        if scope != self._scope:
+            self.stop()
+            self._scope = scope
+
     def set_target(self, labels: Labels | None) -> None:
         """Set the layer that is committed into."""
         self._target = labels
@@ -141,7 +152,10 @@ class PromptPanel(QWidget):
             self.form.show_active(False)
             self.form.show_status("There is no image to click on; open one first.")
             return
-        self._begin(take_plane(self._viewer, image))
+        plane = self._take(image)
+        if plane is None:
+            return
+        self._begin(plane)
         self._viewer.layers.events.removed.connect(self._on_layer_removed)
         self._viewer.dims.events.connect(self._on_dims)
         image.events.data.connect(self._on_data)
@@ -167,6 +181,16 @@ class PromptPanel(QWidget):
         self.form.show_busy(False)
         self.form.show_status(why)
         self._show_possible()
+
+    def _take(self, image: Image) -> Plane | None:
+        """What is shown of the image; None, and prompting ends, if it is no plane."""
+        try:
+            return take_target(self._viewer, image, self._scope).planes[0]
+        except ValueError as error:
+            self.stop()
+            self.form.show_active(False)
+            self.form.show_status(str(error))
+            return None
 
     def _begin(self, plane: Plane) -> None:
         assert self._image is not None
@@ -277,7 +301,7 @@ class PromptPanel(QWidget):
             self.form.show_status(str(error))
             return
         seen = self._seen
-        if first and seen is not None and isinstance(seen.plane.data, np.ndarray):
+        if first and seen is not None and type(seen.plane.source.data) is np.ndarray:
             # The array may have changed without any notice, and reading it is cheap.
             self._seen = None
         self._changed()
@@ -322,7 +346,7 @@ class PromptPanel(QWidget):
         ) -> tuple[_Seen, Found | None]:
             known = seen
             if known is None:
-                image = _read(plane, window)
+                image = plane.tile(*window.slices)
                 embedding = kept.get(engine, image, progress, cancel)
                 known = _Seen(plane, window, embedding)
             if not prompts.complete:
@@ -470,8 +494,8 @@ class PromptPanel(QWidget):
         layers, image = self.layers, self._image
         if layers is None or image is None:
             return
-        plane = take_plane(self._viewer, image)
-        if _where(plane) == _where(layers.plane):
+        plane = self._take(image)
+        if plane is None or _where(plane) == _where(layers.plane):
             return
         if self.session.prompts:
             self.form.show_status(
@@ -499,16 +523,20 @@ class PromptPanel(QWidget):
 
     def _begin_elsewhere(self) -> None:
         if self.active and isalive(self) and self._image is not None:
-            self._move(take_plane(self._viewer, self._image))
-            self.form.show_status("Another slice: click on an object.")
+            plane = self._take(self._image)
+            if plane is not None:
+                self._move(plane)
+                self.form.show_status("Another slice: click on an object.")
 
     def _on_data(self, event: Any = None) -> None:
         """The pixels are other ones, and so is perhaps the array."""
         if self._image is None or self.layers is None:
             return
-        plane, before = take_plane(self._viewer, self._image), self.layers.plane
+        plane = self._take(self._image)
         self._seen = None
-        if _where(plane) == _where(before):
+        if plane is None:
+            return
+        if _where(plane) == _where(self.layers.plane):
             self.layers.plane = plane
         else:
             self._move(plane)
@@ -545,14 +573,7 @@ class PromptPanel(QWidget):
 
 def _where(plane: Plane) -> tuple[Any, ...]:
     """Planes of one image for which this is equal lie on each other."""
-    return plane.hidden, plane.position, plane.shape
-
-
-def _read(plane: Plane, window: Window) -> RGBImage:
-    parts = iter(window.slices)
-    index = tuple(next(parts) if isinstance(i, slice) else i for i in plane.index)
-    pixels = np.asarray(plane.data[index])
-    return to_rgb(pixels, rgb=plane.rgb, contrast_limits=plane.contrast_limits)
+    return plane.at, plane.position, plane.shape
 
 
 def _patch(
