@@ -24,6 +24,7 @@ from napari_s2clip import ClassSet
 from napari_s2clip.classes import ClassEntry
 from napari_s2clip.io import sidecar
 from napari_s2clip.io.annotations import MAPS, Annotations, LabelsCopy
+from napari_s2clip.io.find_sidecar import find_sidecar
 from napari_s2clip.io.image_record import describe_image
 from napari_s2clip.io.sidecar import (
     SidecarChanged,
@@ -65,7 +66,9 @@ def assert_equal(found, wanted):
     assert found.maps.keys() == wanted.maps.keys()
     for name, array in wanted.maps.items():
         assert same(found.maps[name], array)
-    assert len(found.copies) == len(wanted.copies)
+    assert found.written.keys() == wanted.written.keys()
+    for name, array in wanted.written.items():
+        assert same(found.written[name], array)
     for a, b in zip(found.copies, wanted.copies, strict=True):
         assert (a.name, a.placement) == (b.name, b.placement)
         assert same(a.data, b.data)
@@ -75,7 +78,7 @@ def assert_equal(found, wanted):
         pd.testing.assert_frame_equal(found.region_table, wanted.region_table)
     for name in (
         *("names", "edited", "placement", "position", "level", "settings"),
-        *("provenance", "review", "image"),
+        *("provenance", "review", "image", "details"),
     ):
         assert getattr(found, name) == getattr(wanted, name), name
 
@@ -94,6 +97,8 @@ def test_what_is_saved_is_read_again(tmp_path, make_result):
         region_table=table,
         names={"coarse": "photo coarse", "refined": "../../mine"},
         edited=("refined",),
+        written={"refined": result.coarse},
+        details={"refined": {"runs": [{"window": [0, 0, 6, 8]}]}},
         copies=(
             LabelsCopy("photo refined copy / 猫", np.full((6, 8), -3, np.int8)),
             LabelsCopy("finer", np.ones((2, 3), np.uint64), {"scale": [0.5, 0.1]}),
@@ -295,6 +300,7 @@ def test_a_damaged_sidecar_is_not_replaced(folder):
         ({"maps__coarse__shape": [6, -8]}, r"maps\.coarse\.shape\[1\]: "),
         ({"maps__coarse__shape": [6, 8.0]}, r"maps\.coarse\.shape\[1\]: "),
         ({"maps__coarse__shape": [8, 6]}, "maps: their shapes differ"),
+        ({"written": {"fine": {}}}, r"written\.fine"),
         ({"maps__coarse__dtype": "object"}, r"maps\.coarse\.dtype: "),
         ({"copies__0__shape": [10**6, 10**6]}, r"copies\[0\]\.shape: .* 144 pixels"),
         ({"copies__0__name": 7}, r"copies\[0\]\.name: "),
@@ -554,6 +560,7 @@ import numpy as np
 import tifffile  # now, not in the first save
 from napari_s2clip import ClassSet
 from napari_s2clip.io.annotations import Annotations
+from napari_s2clip.io.find_sidecar import find_sidecar
 from napari_s2clip.io.image_record import describe_image
 from napari_s2clip.io.sidecar import save_annotations
 
@@ -670,3 +677,54 @@ def test_an_image_without_a_file():
     gone = describe_image(IMAGE, name="array", path="/no/such/file.tif")
     assert (gone.file, gone.size) == ("file.tif", None)
     assert describe_image(IMAGE, name="x", path="s3://b/x.zarr/").file == "x.zarr"
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_S2CLIP_CONFIG", str(tmp_path / "config"))
+    path = tmp_path / "cells.tif"
+    path.write_bytes(b"1234")
+    return path
+
+
+def test_layers_of_one_file_find_their_own_sidecars(photo):
+    red, green, blue = (
+        describe_image(IMAGE[..., i], name=name, path=photo)
+        for i, name in enumerate(["red", "green", "blue"])
+    )
+    for number, record in enumerate((red, green), 1):
+        found = find_sidecar(photo, record)
+        assert found.header is None
+        save_annotations(make(number, image=record), found.folder)
+    assert sorted(p.name for p in photo.parent.glob("*.s2clip")) == [
+        "cells.tif.2.s2clip",
+        "cells.tif.s2clip",
+    ]
+    for number, record in enumerate((red, green), 1):
+        found = find_sidecar(photo, record)
+        assert not found.changed
+        assert load_annotations(found.folder).maps["coarse"].max() == number
+    assert find_sidecar(photo, blue).folder.name == "cells.tif.3.s2clip"
+
+
+def test_the_newest_of_two_places_counts_unless_it_is_of_another_image(photo):
+    record = describe_image(IMAGE, name="cells", path=photo)
+    beside, elsewhere = sidecar_folders(photo)
+    save_annotations(make(1, image=record), beside)
+    save_annotations(make(2, image=record), elsewhere)
+    assert find_sidecar(photo, record).folder == elsewhere
+    edit(elsewhere, image__checksum="another")
+    assert find_sidecar(photo, record).folder == beside
+    edit(beside, image__checksum="another")
+    found = find_sidecar(photo, record)
+    assert (found.folder, found.changed) == (elsewhere, True)
+
+
+def test_a_damaged_sidecar_is_told_and_left_alone(photo):
+    record = describe_image(IMAGE, name="cells", path=photo)
+    beside, _ = sidecar_folders(photo)
+    save_annotations(make(image=record), beside)
+    (beside / "annotations.json").write_text("{")
+    found = find_sidecar(photo, record)
+    assert found.notes == (f"{beside / 'annotations.json'}: it is damaged",)
+    assert (found.folder.name, found.header) == ("cells.tif.2.s2clip", None)

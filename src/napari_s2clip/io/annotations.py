@@ -57,6 +57,10 @@ class Annotations:
         Names of the layers, by map.
     edited : tuple of str
         Maps that were changed by hand.
+    written : mapping of str to array_like of int
+        What runs wrote, of the maps that were changed by hand since.
+    details : mapping of str to mapping
+        More about each layer, by map.
     copies : tuple of LabelsCopy
     placement : mapping
         Where the maps lie: scale, translate, rotate, shear, affine, units, axis_labels.
@@ -77,6 +81,8 @@ class Annotations:
     region_table: pd.DataFrame | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     edited: tuple[str, ...] = ()
+    written: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     copies: tuple[LabelsCopy, ...] = ()
     placement: Mapping[str, Any] = field(default_factory=dict)
     position: tuple[int, ...] = ()
@@ -93,14 +99,18 @@ class Annotations:
             if name not in MAPS:
                 raise ValueError(f"maps.{name}: choose one of {', '.join(MAPS)}")
             _check(array, f"maps.{name}")
-        shapes = {tuple(array.shape) for array in self.maps.values()}
+        for name, array in self.written.items():
+            _check(array, f"written.{name}")
+        arrays = (*self.maps.values(), *self.written.values())
+        shapes = {tuple(array.shape) for array in arrays}
         if len(shapes) > 1:
             raise ValueError(f"maps: their shapes differ: {sorted(shapes)}")
         for number, copy in enumerate(self.copies):
             _check(copy.data, f"copies[{number}] ({copy.name!r})")
-        for name in (*self.edited, *self.names):
-            if name not in self.maps:
-                raise ValueError(f"edited, names: there is no map {name!r}")
+        for about in ("names", "edited", "written", "details"):
+            for name in getattr(self, about):
+                if name not in self.maps:
+                    raise ValueError(f"{about}: there is no map {name!r}")
 
 
 def _check(array: Any, where: str) -> None:

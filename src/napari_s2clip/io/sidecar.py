@@ -35,6 +35,7 @@ from .sidecar_format import (
 )
 
 __all__ = [
+    "SUFFIX",
     "SidecarChanged",
     "SidecarError",
     "load_annotations",
@@ -150,6 +151,9 @@ def save_annotations(
             try:
                 for key, file in header.maps.items():
                     write_labels(maps / f"{key}{file.suffix}", annotations.maps[key])
+                for key, file in header.written.items():
+                    data = annotations.written[key]
+                    write_labels(maps / f"written-{key}{file.suffix}", data)
                 for number, file in enumerate(header.copies):
                     data = annotations.copies[number].data
                     write_labels(maps / f"copy-{number}{file.suffix}", data)
@@ -261,6 +265,11 @@ def _load(
         region_table=table,
         names={key: f.name for key, f in header.maps.items() if f.name},
         edited=tuple(key for key, f in header.maps.items() if f.edited),
+        written={
+            key: read(f, f"written-{key}", f"written.{key}")
+            for key, f in header.written.items()
+        },
+        details={key: f.details for key, f in header.maps.items() if f.details},
         copies=tuple(
             LabelsCopy(f.name, read(f, f"copy-{i}", f"copies[{i}]"), f.placement)
             for i, f in enumerate(header.copies)

@@ -62,6 +62,7 @@ class LabelFile(BaseModel):
     suffix: Literal[".tif", ".zarr"]
     name: str = ""
     edited: bool = False
+    details: dict[str, Any] = {}
     placement: dict[str, Any] | None = None
 
 
@@ -83,6 +84,7 @@ class Header(BaseModel):
     image: ImageRecord
     classes: dict[str, Any]
     maps: dict[_MapName, LabelFile]
+    written: dict[_MapName, LabelFile]
     copies: list[LabelFile] = Field(max_length=MAX_COPIES)
     regions: NonNegativeInt | None
     placement: dict[str, Any]
@@ -117,9 +119,12 @@ class Header(BaseModel):
             header.class_set()
         except ValidationError as error:
             raise ValueError(_first(error)) from None
-        shapes = {file.shape for file in header.maps.values()}
+        files = (*header.maps.values(), *header.written.values())
+        shapes = {file.shape for file in files}
         if len(shapes) > 1:
             raise ValueError(f"maps: their shapes differ: {sorted(shapes)}")
+        for key in header.written.keys() - header.maps.keys():
+            raise ValueError(f"written: there is no map {key!r}")
         return header
 
 
@@ -154,9 +159,11 @@ def describe(given: Annotations, folder: str) -> Header:
                 array,
                 name=plain(given.names.get(key, ""), f"names.{key}"),
                 edited=key in given.edited,
+                details=plain(given.details.get(key, {}), f"details.{key}"),
             )
             for key, array in given.maps.items()
         },
+        "written": {key: about(array) for key, array in given.written.items()},
         "copies": [
             about(
                 copy.data,
