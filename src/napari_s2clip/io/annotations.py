@@ -72,8 +72,10 @@ class Annotations:
     image : ImageRecord or None
         `napari_s2clip.io.sidecar.save_annotations` needs it.
     saved : datetime or None
-        When and with which version of this program, set by reading.
     software : str
+        When and with which version of this program; set by reading.
+    state : str
+        Stands for what was read; see `save_annotations`.
     """
 
     classes: ClassSet
@@ -93,6 +95,7 @@ class Annotations:
     image: ImageRecord | None = None
     saved: datetime | None = None
     software: str = ""
+    state: str = ""
 
     def __post_init__(self) -> None:
         for name, array in self.maps.items():

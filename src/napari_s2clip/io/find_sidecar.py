@@ -1,8 +1,8 @@
 """Which sidecar belongs to an image, and where a new one goes.
 
-Layers of one file, such as its channels or the scenes in it, share its path. The first
-that is saved gets ``photo.tif.s2clip``, the next ``photo.tif.2.s2clip``; each says which
-image it is of. A stack of many files goes by its first.
+Layers of one file, such as its channels or scenes, share its path. The first that is
+saved gets ``photo.tif.s2clip``, the next ``photo.tif.2.s2clip``; each says whose it is.
+A stack of many files goes by its first.
 """
 
 from __future__ import annotations

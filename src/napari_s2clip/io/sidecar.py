@@ -283,6 +283,7 @@ def _load(
         image=header.image,
         saved=header.saved,
         software=header.software,
+        state=header.folder,
     )
 
 

@@ -3,6 +3,8 @@
 from .entry import KEY, STAGES, class_names
 from .history import apply_edit
 from .outputs import OutputSet, is_edited, outputs_of
+from .restore import restore_layers
+from .saved import belongs_to, collect_annotations
 from .segmentation import add_segmentation
 from .show import Shown, show_result
 from .tell import apply_classes
@@ -15,8 +17,11 @@ __all__ = [
     "add_segmentation",
     "apply_classes",
     "apply_edit",
+    "belongs_to",
     "class_names",
+    "collect_annotations",
     "is_edited",
     "outputs_of",
+    "restore_layers",
     "show_result",
 ]
