@@ -92,17 +92,18 @@ def count_labels(array: Map) -> dict[int, int]:
 
     Parameters
     ----------
-    array : array_like of unsigned int, (planes, H, W)
-        Read in parts.
+    array : array_like of int, (…, H, W)
+        Read in parts. Values are not negative.
     """
-    planes, height, width = array.shape
-    step = max(1, _CHUNK * _CHUNK // max(1, width), min(height, _CHUNK))
+    *planes, height, width = array.shape
+    step = _CHUNK * max(1, _CHUNK // max(1, width))
     counts: dict[int, int] = {}
-    for plane in range(planes):
+    for plane in np.ndindex(*planes):
         for first in range(0, height, step):
-            part = np.bincount(np.asarray(array[plane, first : first + step]).ravel())
-            for value in np.flatnonzero(part).tolist():
-                counts[value] = counts.get(value, 0) + int(part[value])
+            part = np.asarray(array[(*plane, slice(first, first + step))])
+            values = np.bincount(part.ravel())
+            for value in np.flatnonzero(values).tolist():
+                counts[value] = counts.get(value, 0) + int(values[value])
     return counts
 
 

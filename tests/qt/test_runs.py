@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from napari_s2clip._qt.runs import Runs
-from napari_s2clip.progress import CancelToken
+
+if TYPE_CHECKING:
+    from napari_s2clip.progress import CancelToken
 
 
 class FakeEngine:
@@ -52,11 +54,11 @@ def runs(engine: FakeEngine, log: list[Any], qtbot: Any) -> Iterator[Runs]:
 
 
 def run(name: str = "run") -> Any:
-    return SimpleNamespace(name=name, live=False, device="cpu")
+    return SimpleNamespace(name=name, live=False, choice=SimpleNamespace(device="cpu"))
 
 
 def update(name: str = "update") -> Any:
-    return SimpleNamespace(name=name, live=True, device="cpu")
+    return SimpleNamespace(name=name, live=True, choice=SimpleNamespace(device="cpu"))
 
 
 def begun(runs: Runs, engine: FakeEngine, qtbot: Any, name: str) -> None:

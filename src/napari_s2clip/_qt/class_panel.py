@@ -123,11 +123,15 @@ class ClassPanel(QWidget):
         """Add the names of a text, one a line or separated by semicolons or tabs."""
         self.view.paste(text)
 
-    def offer(self, names: Sequence[str]) -> None:
-        """Fill in the names that an image brings along, unless the user wrote some."""
-        if names and self.model.table.rows in ((), self._offered):
-            self.set_lines("\n".join(names))
-            self._offered = self.model.table.rows
+    def offer(self, classes: Sequence[str] | ClassSet) -> None:
+        """Fill in what an image brings along, unless the user wrote something."""
+        if not len(classes) or self.model.table.rows not in ((), self._offered):
+            return
+        if isinstance(classes, ClassSet):
+            self.set_classes(classes)
+        else:
+            self.set_lines("\n".join(classes))
+        self._offered = self.model.table.rows
 
     def show_counts(
         self, pixels: Mapping[int, int], regions: Mapping[int, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,17 +14,18 @@ from ..models.bring import download_parts
 from ..models.parts import PartName, Precision
 from ..models.specs import ModelSpec
 from ..models.weights import missing_parts
-from ..planes import Plane
-from ..progress import CancelToken, Progress
+from ..progress import CancelToken, Progress, ProgressCallback
 from ..settings import Settings
 from ..store import WeightStore
 from ..tiles import Tiling
 
 if TYPE_CHECKING:
     from ..pipeline import S2CLIP
+    from ..planes import Target
     from ..targets import FeatureMemory, TargetResult
 
 __all__ = [
+    "Choice",
     "Done",
     "Download",
     "Draft",
@@ -36,6 +38,29 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which models, and where they run.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    device : str
+    precision : {"auto", "fp32", "bf16", "fp16"}
+    store : WeightStore
+    """
+
+    spec: ModelSpec
+    device: str
+    precision: Precision
+    store: WeightStore
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for choices that are the same models."""
+        return self.spec, self.device, self.precision, self.store.folder
+
+
+@dataclass(frozen=True)
 class Request:
     """What to do: a snapshot, so the widget may change meanwhile.
 
@@ -45,11 +70,8 @@ class Request:
         Whose labels they will be; nothing in the thread touches it.
     target : Target
     classes : ClassSet
-    spec : ModelSpec
+    choice : Choice
     settings : Settings
-    device : str
-    precision : {"auto", "fp32", "bf16", "fp16"}
-    store : WeightStore
     tiling : Tiling
     probabilities : bool
         Whether those of all classes are wanted too.
@@ -63,12 +85,9 @@ class Request:
     layer: Any
     target: Target
     classes: ClassSet
-    spec: ModelSpec
+    choice: Choice
     settings: Settings
-    device: str
-    precision: Precision
-    store: WeightStore
-    tiling: Tiling = Tiling()
+    tiling: Tiling
     probabilities: bool = False
     download: bool = False
     live: bool = False
@@ -131,7 +150,7 @@ Outcome: TypeAlias = Done | Failure | None
 class Engine:
     """Models and features of the last run, for the next one.
 
-    Only one run may use it at a time, and nothing else meanwhile.
+    Only one run may use it at a time; prompts may ask for its models meanwhile.
     """
 
     def __init__(self) -> None:
@@ -139,6 +158,7 @@ class Engine:
         self._loaded: tuple[Any, ...] = ()
         self._absent: frozenset[PartName] = frozenset()
         self._memory: FeatureMemory | None = None
+        self._lock = threading.Lock()
 
     def segment(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
         """Load, encode and segment; steps whose outcome is known are left out."""
@@ -146,13 +166,14 @@ class Engine:
             return self._update(request, progress, cancel)
         if request.download:
             _download(request, progress, cancel)
-        where = f"{request.spec.title} on {request.device}"
+        where = f"{request.choice.spec.title} on {request.choice.device}"
         progress(Progress("load", 0, 1, where))
-        self._load(request, progress, cancel)
+        parts = needed_parts(request.settings)
+        self.load(request.choice, parts, progress, cancel)
         return self._segment(request, request.settings, progress, cancel)
 
     def _update(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
-        if self._model is None or self._loaded != _models_of(request):
+        if self._model is None or self._loaded != request.choice.key:
             raise ValueError("The models are no longer in memory; press Run.")
         if request.settings.refine:
             # SAM may have new regions to look at; the rest can be seen meanwhile.
@@ -202,35 +223,40 @@ class Engine:
         if model is not None:
             model.release()
 
-    def _load(self, request: Request, progress: Report, cancel: CancelToken) -> S2CLIP:
+    def load(
+        self,
+        choice: Choice,
+        parts: tuple[PartName, ...],
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+    ) -> S2CLIP:
+        """The models of a choice; others are let go of first.
+
+        Runs and prompts may ask from different threads.
+        """
         from ..pipeline import S2CLIP  # torch: seconds, the first time
 
-        cancel.raise_if_cancelled()
-        parts = needed_parts(request.settings)
-        wanted = _models_of(request)
-        # A file that was not there when its model was loaded has no known origin.
-        if self._loaded != wanted or not self._absent.isdisjoint(parts):
-            # Before the new ones need it.
-            self.release()
-        if self._model is None:
-            absent = missing_parts(request.spec, request.store)
-            self._model = S2CLIP.load(
-                request.spec,
-                device=request.device,
-                precision=request.precision,
-                parts=parts,
-                weight_store=request.store,
-                progress=progress,
-                cancel=cancel,
-            )
-            self._loaded = wanted
-            self._absent = frozenset(card.role for card in absent)
-        return self._model
-
-
-def _models_of(request: Request) -> tuple[Any, ...]:
-    """What must be the same for models to be used again."""
-    return request.spec, request.device, request.precision, request.store.folder
+        with self._lock:
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            # A file that was not there when its model was loaded has no known origin.
+            if self._loaded != choice.key or not self._absent.isdisjoint(parts):
+                # Before the new ones need it.
+                self.release()
+            if self._model is None:
+                absent = missing_parts(choice.spec, choice.store)
+                self._model = S2CLIP.load(
+                    choice.spec,
+                    device=choice.device,
+                    precision=choice.precision,
+                    parts=parts,
+                    weight_store=choice.store,
+                    progress=progress,
+                    cancel=cancel,
+                )
+                self._loaded = choice.key
+                self._absent = frozenset(card.role for card in absent)
+            return self._model
 
 
 def _silent(progress: Progress | Download | Draft) -> None:
@@ -244,5 +270,8 @@ def _download(request: Request, progress: Report, cancel: CancelToken) -> None:
         progress(Download(report.done, report.total, report.message))
 
     download_parts(
-        request.spec, parts, store=request.store, progress=on_bytes, cancel=cancel
+        *(request.choice.spec, parts),
+        store=request.choice.store,
+        progress=on_bytes,
+        cancel=cancel,
     )

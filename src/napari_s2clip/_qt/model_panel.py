@@ -108,8 +108,10 @@ class ModelPanel(QWidget):
         return missing_cards(self.spec, parts, self._store)
 
     def choose(self, name: str) -> None:
-        """Choose a preset by name."""
-        self.model_box.setCurrentIndex(self.model_box.findData(name))
+        """Choose a preset by name; one that is not known changes nothing."""
+        index = self.model_box.findData(name)
+        if index >= 0:
+            self.model_box.setCurrentIndex(index)
 
     def choose_method(self, name: str) -> None:
         """Choose a method by name; one that is not known changes nothing."""

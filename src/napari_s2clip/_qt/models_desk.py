@@ -13,12 +13,12 @@ from ..models.bring import describe_transfer
 from ..models.errors import WeightsNotFound
 from ..models.weights import locate
 from ..settings import Settings
+from .engine import Engine
 from .model_panel import ModelPanel
 from .models_dialog import ModelsDialog
 from .preferences import follow_preferences, read_preferences
 from .texts import breakable
 from .transfers import Transfers
-from .engine import Engine
 
 __all__ = ["ModelsDesk"]
 

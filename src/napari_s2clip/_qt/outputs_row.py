@@ -15,8 +15,10 @@ _CHOICES = {
     ),
     "merge": (
         "fill the rest",
-        ("Pixels that were edited by hand stay; the others of the same layer get the\n"
-        "new result."),
+        (
+            "Pixels that were edited by hand stay; the others of the layer get the\n"
+            "new result."
+        ),
     ),
 }
 

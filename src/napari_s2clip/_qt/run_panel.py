@@ -7,8 +7,8 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidg
 
 from ..progress import STAGES, Progress, Stage
 from ..time_left import TimeLeft, in_words
-from .texts import breakable
 from .engine import Download
+from .texts import breakable
 
 __all__ = ["RunPanel"]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from ..methods import find_method
 from ..models.cards import ModelCard
 from ..models.parts import PartName
-from ..targets import TargetResult
 from ..sizes import format_size
+from ..targets import TargetResult
 
 __all__ = ["breakable", "held_in_memory", "summary", "to_download"]
 

@@ -16,27 +16,43 @@ from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QFormLayout, QTabWidget, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer
 
-from ..layers import apply_classes, class_names, outputs_of, show_result
+from ..layers import (
+    apply_classes,
+    apply_edit,
+    class_names,
+    collect_annotations,
+    outputs_of,
+    show_result,
+)
 from ..planes import take_target
 from ..progress import Progress
+from ..user_memory import Remembered
 from .activity import Activity
+from .annotations_row import AnnotationsRow
 from .class_panel import ClassPanel
+from .counts import Counts
+from .engine import Choice, Done, Download, Draft, Engine, Failure, Outcome, Request
 from .hover_line import HoverLine
 from .layer_combo import ImageCombo
 from .models_desk import ModelsDesk
 from .outputs_row import OutputsRow
 from .pages import Page
+from .prompt_model import PromptModel
+from .prompt_panel import PromptPanel
+from .remember import Remembering
+from .review_panel import ReviewPanel
 from .run_panel import RunPanel
 from .runs import Runs
 from .scope_panel import ScopePanel
 from .texts import summary
 from .tune_panel import TunePanel
-from .engine import Done, Download, Draft, Engine, Failure, Outcome, Request
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Image
 
     from ..classes import ClassSet
+    from ..io.annotations import Annotations
     from ..layers import OutputSet
 
 __all__ = ["S2CLIPWidget"]
@@ -58,6 +74,7 @@ class S2CLIPWidget(QWidget):
         self.engine = Engine()
         self.runs = Runs(self.engine, self)
         self._shown: Request | None = None
+        self._prompt_key: tuple[Any, ...] = ()
 
         self.image = ImageCombo(napari_viewer)
         self.classes = ClassPanel()
@@ -66,6 +83,13 @@ class S2CLIPWidget(QWidget):
         self.scope = ScopePanel(napari_viewer)
         self.outputs = OutputsRow()
         self.tune = TunePanel()
+        self.review = ReviewPanel(napari_viewer, apply_edit)
+        self.prompts = PromptPanel(napari_viewer)
+        self.prompts.apply = apply_edit
+        self.annotations = AnnotationsRow(napari_viewer)
+        self.annotations.collect = self._collect
+        self.memory = Remembering(self._used, self._set_used, self)
+        self.counts = Counts(self)
         self.run = RunPanel()
         self.hover = HoverLine(napari_viewer)
         self._activity = Activity()
@@ -84,9 +108,13 @@ class S2CLIPWidget(QWidget):
             self.classes, self.models, self.scope, self.outputs, stretched=self.classes
         )
         self.tune_page = Page(self.tune)
+        self.review_page = Page(self.review, stretched=self.review)
+        self.correct_page = Page(self.prompts)
         for page, title, about in (
             (self.segment_page, "Segment", "Classes, models, and what is segmented."),
             (self.tune_page, "Tune", "Thresholds that act at once."),
+            (self.review_page, "Review", "Regions one by one, doubtful ones first."),
+            (self.correct_page, "Correct", "Objects by clicks and boxes, with SAM."),
         ):
             index = self.pages.addTab(page, title)
             self.pages.setTabToolTip(index, about)
@@ -96,6 +124,7 @@ class S2CLIPWidget(QWidget):
         layout.addWidget(self.pages, 1)
         layout.addWidget(self.hover)
         layout.addWidget(self.run)
+        layout.addWidget(self.annotations)
         self.setMinimumWidth(230)
 
     def _connect(self) -> None:
@@ -114,6 +143,14 @@ class S2CLIPWidget(QWidget):
         self.classes.classes_changed.connect(self._pause.throttle)
         self.classes.look_changed.connect(self._on_look)
         self._pause.triggered.connect(self.update_live)
+        self.models.spec_changed.connect(self._on_choice)
+        self.prompts.needs_model.connect(self._on_choice)
+        self.pages.currentChanged.connect(self._on_choice)
+        self.review.changed.connect(self.annotations.mark_unsaved)
+        self.classes.look_changed.connect(self.annotations.mark_unsaved)
+        self.annotations.restored.connect(self._on_restored)
+        self.memory.noted.connect(self.run.show_note)
+        self.counts.counted.connect(self._on_counted)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list; napari calls it when the list changes."""
@@ -179,14 +216,19 @@ class S2CLIPWidget(QWidget):
                 self._viewer, layer, self.scope.scope(self._viewer, layer)
             ),
             classes=self.classes.class_set(),
-            spec=self.models.spec,
+            choice=self._choice(),
             settings=self.tune.settings(),
-            device=self.models.device,
-            precision=self.models.precision,
-            store=self.models.store,
             tiling=self.scope.tiling,
             probabilities=self.outputs.probabilities.isChecked(),
             download=download,
+        )
+
+    def _choice(self) -> Choice:
+        return Choice(
+            self.models.spec,
+            self.models.device,
+            self.models.precision,
+            self.models.store,
         )
 
     def _download_and_start(self) -> None:
@@ -199,16 +241,28 @@ class S2CLIPWidget(QWidget):
 
     def _on_image(self) -> None:
         layer = self.image.layer()
+        # First, so that it saves what belongs to the image before.
+        self.annotations.set_layer(layer)
+        self.memory.follow(layer)
         self.scope.set_layer(layer)
+        self.prompts.set_image(layer)
         if layer is not None:
             self.classes.offer(class_names(layer))
-        found = outputs_of(self._viewer, layer) if layer is not None else []
-        self._set_output(found[0] if found else None)
+        self._show_output()
 
     def _on_look(self, classes: ClassSet) -> None:
         layer = self.image.layer()
         if layer is not None:
             apply_classes(self._viewer, layer, classes)
+        self.review.set_classes(classes)
+        self.prompts.set_classes(classes)
+
+    def _on_choice(self, *_: Any) -> None:
+        """Let prompts be answered by the models that are chosen now."""
+        choice = self._choice()
+        if self._prompt_key != choice.key:
+            self._prompt_key = choice.key
+            self.prompts.set_engine(PromptModel(self.engine, choice))
 
     def _on_progress(
         self, request: Request, progress: Progress | Download | Draft
@@ -230,6 +284,7 @@ class S2CLIPWidget(QWidget):
             gone = request.layer not in self._viewer.layers
             notes = self._show(request, outcome)
             self._shown = request
+            self.memory.keep()
             name = request.layer.name
             self._show_idle(summary(outcome.result, name, gone, notes))
             self._pause.throttle()  # the controls may have been moved meanwhile
@@ -256,16 +311,91 @@ class S2CLIPWidget(QWidget):
             amend=request.live,
             **options,
         )
-        outputs = outputs_of(self._viewer, request.layer)
-        if outputs and request.layer is self.image.layer():
-            self._set_output(outputs[0])
-        if isinstance(found, Done):
-            regions = found.result.region_table["class_id"].value_counts().to_dict()
-            self.classes.show_counts(found.pixels, regions)
+        if request.layer is self.image.layer():
+            self._show_output()
         return shown.notes
 
-    def _set_output(self, output: OutputSet | None) -> None:
+    def _show_output(self) -> None:
+        """Let the panels work on the newest layers of the chosen image."""
+        layer = self.image.layer()
+        found = outputs_of(self._viewer, layer) if layer is not None else []
+        output: OutputSet | None = found[0] if found else None
         self.hover.set_output(output)
+        self.review.set_output(output)
+        refined = None if output is None else output.refined
+        self.prompts.set_target(refined)
+        if output is not None:
+            self.prompts.set_classes(output.classes)
+        self.counts.follow(refined)
+
+    def _on_counted(self, pixels: dict[int, int]) -> None:
+        layer = self.image.layer()
+        found = outputs_of(self._viewer, layer) if layer is not None else []
+        if found:
+            regions = found[0].region_table["class_id"].value_counts().to_dict()
+            self.classes.show_counts(pixels, regions)
+
+    def _collect(self, layer: Image) -> Annotations:
+        return collect_annotations(
+            self._viewer,
+            layer,
+            settings=self.tune.settings().model_dump(mode="json"),
+            review=self.review.state(),
+        )
+
+    def _on_restored(self, annotations: Annotations) -> None:
+        """Follow annotations whose layers are there again."""
+        self.classes.set_classes(annotations.classes)
+        self._shown = None
+        self._show_output()
+        self.review.restore(dict(annotations.review))
+
+    def _used(self) -> Remembered:
+        """What is set now, to be brought back another time."""
+        try:
+            classes = self.classes.class_set()
+        except ValueError:  # half written
+            classes = None
+        try:
+            settings = self.tune.settings()
+        except ValueError:
+            settings = self.models.settings
+        return Remembered(
+            classes=classes,
+            model=self.models.spec.name,
+            settings=settings,
+            device=self.models.device,
+            precision=self.models.precision,
+            panel={
+                "page": self.pages.currentIndex(),
+                "live": self.tune.live.isChecked(),
+                "edited": self.outputs.edited,
+                "probabilities": self.outputs.probabilities.isChecked(),
+            },
+        )
+
+    def _set_used(self, used: Remembered, replace_classes: bool) -> None:
+        """Set what was used last."""
+        if used.classes is not None:
+            if replace_classes:
+                self.classes.set_classes(used.classes)
+            else:
+                self.classes.offer(used.classes)
+        self.models.choose(used.model)
+        self.models.choose_method(used.settings.method)
+        self.tune.set_values(used.settings.model_dump(exclude_defaults=True))
+        if used.device or used.precision:
+            self.models.where.choose(
+                used.device or self.models.device,
+                used.precision or self.models.precision,
+            )
+        panel = used.panel
+        if panel.get("page") in range(self.pages.count()):
+            self.pages.setCurrentIndex(int(panel["page"]))
+        self.tune.live.setChecked(panel.get("live") is not False)
+        self.outputs.choose(
+            str(panel.get("edited")), probabilities=panel.get("probabilities") is True
+        )
 
     def _show_idle(self, text: str) -> None:
         """Say how a run ended."""
@@ -287,6 +417,9 @@ class S2CLIPWidget(QWidget):
         self.cancel()
         self.desk.close()
         self._activity.end()
+        self.prompts.stop()
+        self.counts.leave()
+        self.memory.keep()
 
 
 def _show(failure: Failure) -> None:

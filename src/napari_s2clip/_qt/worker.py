@@ -53,8 +53,8 @@ def _run(
         # torch's own class, without importing torch here.
         if type(error).__name__ == "OutOfMemoryError":
             return Failure(
-                f"{request.device}: the memory of the device is full; choose the CPU, "
-                "or close other programs that use it"
+                f"{request.choice.device}: the memory of the device is full; choose "
+                "the CPU, or close other programs that use it"
             )
         return Failure(f"{type(error).__name__}: {error}", error)
 

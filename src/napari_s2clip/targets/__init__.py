@@ -4,4 +4,10 @@ from .memory import FeatureMemory, NotEncoded
 from .result import TARGET_COLUMNS, TargetResult
 from .run import segment_target
 
-__all__ = ["TARGET_COLUMNS", "FeatureMemory", "NotEncoded", "TargetResult", "segment_target"]
+__all__ = [
+    "TARGET_COLUMNS",
+    "FeatureMemory",
+    "NotEncoded",
+    "TargetResult",
+    "segment_target",
+]
