@@ -61,6 +61,7 @@ def insert_labels(
             "stage": stage,
             "image": str(run.layer.unique_id),
             "layer": str(labels.unique_id),
+            "level": run.result.target.level,
         }
     }
     run.viewer.layers.insert(place, labels)

@@ -91,19 +91,18 @@ def _set(stages: dict[str, tuple[Labels, dict[str, Any], State]]) -> OutputSet:
     )
     classes, table = state.classes, state.table
     names = dict(zip(classes.ids, classes.names, strict=True))
+    called = [
+        names.get(value, name)
+        for value, name in zip(table["class_id"], table["class_name"], strict=True)
+    ]
+    # pandas makes a type of its own of texts.
+    table = table.assign(class_name=called).astype({"class_name": object})
     return OutputSet(
         coarse=labels("coarse"),
         regions=labels("regions"),
         refined=labels("refined"),
         owners=state.owners,
-        region_table=table.assign(
-            class_name=[
-                names.get(value, name)
-                for value, name in zip(
-                    table["class_id"], table["class_name"], strict=True
-                )
-            ]
-        ),
+        region_table=table,
         classes=classes,
         provenance=entry["provenance"],
     )

@@ -73,14 +73,27 @@ def candidates(
     return [labels for labels, _ in found]
 
 
-def place_for(viewer: ViewerModel, layer: Image, stage: str) -> int:
-    """Where in the list a new layer goes: above the image and what lies below it."""
-    below = [viewer.layers.index(layer)] if layer in viewer.layers else []
-    for other, entry in our_layers(viewer, layer):
-        at = STAGES.index(entry["stage"]) if entry["stage"] in STAGES else -1
-        if at <= (STAGES.index(stage) if stage in STAGES else -1):
-            below.append(viewer.layers.index(other))
-    return max(below) + 1 if below else len(viewer.layers)
+def place_for(viewer: ViewerModel, layer: Image, level: int, stage: str) -> int:
+    """Where in the list a new layer goes, so that those of one level lie together.
+
+    Above the image, then probabilities, then the stages in their order.
+    """
+    order = ("probability", *STAGES)
+    ours = [
+        (viewer.layers.index(other), entry)
+        for other, entry in our_layers(viewer, layer)
+    ]
+    same = [(at, entry) for at, entry in ours if entry["level"] == level]
+    below = [
+        at for at, entry in same if order.index(entry["stage"]) <= order.index(stage)
+    ]
+    if below:
+        return max(below) + 1
+    if same:
+        return min(at for at, _ in same)
+    if layer in viewer.layers:
+        return max([viewer.layers.index(layer), *(at for at, _ in ours)]) + 1
+    return len(viewer.layers)
 
 
 def default_look(stage: str) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def _add(run: Run, name: str) -> Image:
         visible=False,
         **run.result.target.placement,
     )
-    place = place_for(run.viewer, run.layer, "probability")
+    place = place_for(run.viewer, run.layer, run.result.target.level, "probability")
     run.viewer.layers.insert(place, image)
     return image
 

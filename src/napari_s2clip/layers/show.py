@@ -175,14 +175,23 @@ class _Show:
     def _first_id(self, jobs: list[_Job]) -> int:
         """Id of the run's first region, such that no other has or had one of them."""
         for job in jobs:
-            # Regions that are as before keep their ids, so that nothing changes.
-            if job.stage == "regions" and job.state is not None and job.state.rows:
-                first = job.state.rows.first
-                if job.state.boxes == self.run.boxes and same(
-                    job.state, self.run.source("regions", first)
-                ):
-                    return first
+            if job.stage == "regions" and self._same_regions(job.state):
+                # They keep their ids, so that nothing changes.
+                assert job.state is not None
+                assert job.state.rows is not None
+                return job.state.rows.first
         return max((job.rows.next for job in jobs if job.rows is not None), default=1)
+
+    def _same_regions(self, state: State | None) -> bool:
+        """Whether the last run found the very same regions, with the same classes."""
+        if state is None or state.rows is None or state.boxes != self.run.boxes:
+            return False
+        table = state.rows.table
+        last = table[table["region"] >= state.rows.first]["class_id"]
+        new = self.run.result.region_table["class_id"]
+        return np.array_equal(last, new) and same(
+            state, self.run.source("regions", state.rows.first)
+        )
 
     def _write(self, job: _Job, first: int) -> None:
         source = self.run.source(job.stage, first)
@@ -247,7 +256,7 @@ class _Show:
     ) -> None:
         run = self.run
         if place is None:
-            place = place_for(run.viewer, run.layer, job.stage)
+            place = place_for(run.viewer, run.layer, run.result.target.level, job.stage)
         job.labels = insert_labels(
             run, job.stage, array, state, look=look, place=place, entry=entry
         )
