@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import zarr
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
@@ -622,3 +623,46 @@ def test_the_state_is_kept_and_restored(
     assert fresh.status.text().startswith("1 decision did not fit. Region 2 is another")
     with pytest.raises(ValueError, match="version 9"):
         fresh.restore({"version": 9, "regions": []})
+
+
+def test_it_fits_into_a_narrow_dock_and_a_low_window(panel: ReviewPanel) -> None:
+    hint = panel.minimumSizeHint()
+    assert hint.width() <= 230
+    assert hint.height() <= 480
+
+
+def test_everything_is_reached_by_the_keyboard_and_explained(
+    panel: ReviewPanel,
+) -> None:
+    panel.table.choose(WIDE)
+    controls = {
+        *panel.buttons.values(),
+        *(panel.class_filter, panel.open_only, panel.min_area, panel.table),
+        *(panel.class_box, panel.overwrite),
+    }
+    assert all(control.toolTip() for control in controls)
+    reached, at = set(), panel
+    for _ in range(40):
+        at = at.nextInFocusChain()
+        if at.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            reached.add(at)
+    assert controls <= reached
+
+
+def test_labels_on_disk(viewer: Any, panel: ReviewPanel, tmp_path: Any) -> None:
+    viewer.layers.clear()
+    output = make_output(viewer)
+    array = zarr.create_array(
+        tmp_path / "refined", shape=(60, 80), chunks=(16, 16), dtype="u2"
+    )
+    array[:] = output.refined.data
+    output.refined = viewer.add_labels(array, name="on disk")
+    panel.set_output(output)
+    panel.table.choose(WIDE)
+    panel.reject()
+    assert (array[:] == DOG).sum() == 0
+    output.refined.undo()
+    assert (array[:] == DOG).sum() == 256
+    assert panel.review.state(WIDE).status == "open"
+    panel.redo()
+    assert (array[:] == DOG).sum() == 0

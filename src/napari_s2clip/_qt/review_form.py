@@ -49,12 +49,8 @@ class ReviewForm(QWidget):
         self.open_only.setToolTip("Hide regions that are reviewed")
         self.min_area = QSpinBox()
         self.min_area.setRange(0, 1_000_000_000)
-        self.min_area.setPrefix("≥ ")
         self.min_area.setSuffix(" px")
-        self.min_area.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
-        self.min_area.setFixedWidth(76)
         self.min_area.setKeyboardTracking(False)
-        self.min_area.setAccessibleName("Least area")
         self.min_area.setToolTip("Hide regions with a smaller area")
         self.table = RegionTable()
         self.table.setToolTip(
@@ -65,9 +61,10 @@ class ReviewForm(QWidget):
         self.progress.setToolTip("Regions that were accepted, rejected or changed")
         self.class_box = _combo("Class for the button Reassign")
         self.class_box.setAccessibleName("New class")
-        self.overwrite = QCheckBox("Over other classes")
+        self.overwrite = QCheckBox("Overwrite")
         self.overwrite.setToolTip(
-            "A shape also wins pixels that show another class, not only background"
+            "Coarse and refined shapes win pixels of other classes too, "
+            "not only background"
         )
         self.status = QLabel()
         self.status.setWordWrap(True)
@@ -88,9 +85,14 @@ class ReviewForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         top = QHBoxLayout()
         top.addWidget(self.class_filter, 1)
-        top.addWidget(self.min_area)
         top.addWidget(self.open_only)
         column.addLayout(top)
+        area = QHBoxLayout()
+        label = QLabel("Least &area")
+        label.setBuddy(self.min_area)
+        area.addWidget(label)
+        area.addWidget(self.min_area, 1)
+        column.addLayout(area)
         column.addWidget(self.table, 1)
         column.addWidget(self.progress)
         grid = QGridLayout()
