@@ -1,8 +1,9 @@
 """``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them.
 
 ``--only`` takes some of the groups: ``small``, ``refining`` and ``live`` (demo models,
-seconds), ``encoding`` and ``sam`` (real sizes with random weights, minutes) and
-``memory``.
+seconds), ``encoding`` and ``sam`` (real sizes with random weights, minutes),
+``memory``, and ``prompting`` (demo models, in a window; left out where there is no
+screen).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,10 +21,11 @@ import torch
 from .encoding import encoding_pairs, peak_memory
 from .live import live_pairs
 from .pairs import compare
+from .prompting import prompting_pairs
 from .refining import encoder_memory, refining_pairs, sam_pairs
 from .work import pairs
 
-GROUPS = ("small", "refining", "live", "sam", "encoding", "memory")
+GROUPS = ("small", "refining", "live", "sam", "encoding", "memory", "prompting")
 
 
 def main() -> None:
@@ -51,6 +54,8 @@ def main() -> None:
         found.append((sam_pairs(), min(options.rounds, 3)))
     if "encoding" in options.only:
         found.append((encoding_pairs(), min(options.rounds, 3)))
+    if "prompting" in options.only and _has_screen():
+        found.append((prompting_pairs(), options.rounds))
     for pair, rounds in ((p, rounds) for group, rounds in found for p in group):
         timing = compare(pair, rounds)
         timings.append(asdict(timing))
@@ -82,6 +87,11 @@ def main() -> None:
         "sam_memory": encoders,
     }
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def _has_screen() -> bool:
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
 
 
 if __name__ == "__main__":
