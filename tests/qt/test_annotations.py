@@ -345,7 +345,8 @@ def test_what_fails_is_said_and_nothing_counts_as_saved(
 
     monkeypatch.setattr(sidecar, "write_labels", fail)
     window.save()
-    assert "the disk is full; free some space" in window.text
+    assert window.text.startswith("The annotations were not saved: the disk is full")
+    assert window.row.status.toolTip().startswith(str(photo))
     assert window.row.unsaved
 
 
@@ -421,6 +422,20 @@ def test_two_layers_of_one_file(
         "photo.tif.2.s2clip",
         "photo.tif.s2clip",
     ]
+
+
+def test_long_names_do_not_widen_the_dock(
+    open_window: Any, photo: Path, make_result: Any
+) -> None:
+    long = photo.with_name("a_photograph_with_a_name" * 6 + "x" * 60 + ".tif")
+    photo.rename(long)
+    window = open_window(long)
+    window.choose()
+    window.run(make_result)
+    narrow = window.row.minimumSizeHint().width()
+    window.save()
+    assert window.text.endswith(f" to {long.name}.s2clip")
+    assert window.row.minimumSizeHint().width() <= max(narrow, 230)
 
 
 def test_everything_is_reachable_and_explained(open_window: Any, photo: Path) -> None:

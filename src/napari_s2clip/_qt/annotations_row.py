@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -249,7 +251,7 @@ class AnnotationsRow(QWidget):
         try:
             annotations = still(self.collect(layer))
         except ValueError as error:
-            self._say(known, str(error))
+            self._fail(known, error)
             return
         picture = Picture.of(layer)
         # What changes from here on is not in the copies.
@@ -266,16 +268,16 @@ class AnnotationsRow(QWidget):
             known.folder, known.state = done.folder, done.state
             known.header = None
             now = datetime.now()
-            self._say(known, f"Saved {now:%H:%M} to {_where(done.folder)}", done.folder)
+            self._say(known, f"Saved {now:%H:%M} to {done.folder.name}", done.folder)
             self.saved.emit(done.folder)
             return
         known.unsaved, known.saved = True, False
-        text = str(job.error) or type(job.error).__name__
         if isinstance(job.error, SidecarChanged):
             # Whoever presses the button again means it.
             known.state = None
-            text += "; save again to replace them"
-        self._say(known, text)
+            self._fail(known, job.error, "; save again to replace them")
+        else:
+            self._fail(known, job.error)
 
     # ----------------------------------------------------------------- restore
 
@@ -289,7 +291,7 @@ class AnnotationsRow(QWidget):
     def _on_found(self, layer: Image, job: Job) -> None:
         known = self._known[layer]
         if job.error is not None:
-            self._say(known, str(job.error))
+            self._fail(known, job.error)
             return
         found: Found = job.value
         known.folder, known.header = found.folder, found.header
@@ -319,8 +321,9 @@ class AnnotationsRow(QWidget):
     def _on_loaded(self, layer: Image, job: Job) -> None:
         known = self._known[layer]
         header = known.header
+        if job.error is not None:
+            self._fail(known, job.error)
         if job.error is not None or header is None:
-            self._say(known, str(job.error))
             return
         annotations: Annotations = job.value
         if layer is not self._layer or layer not in self._viewer.layers:
@@ -335,7 +338,7 @@ class AnnotationsRow(QWidget):
             self._say(known, f"Restored the annotations of {_day(header)}")
             self.restored.emit(annotations)
         except ValueError as error:
-            self._say(known, f"{known.folder}: {error}")
+            self._fail(known, error)
         finally:
             self._restoring = False
 
@@ -432,6 +435,18 @@ class AnnotationsRow(QWidget):
 
     # -------------------------------------------------------------------- words
 
+    def _fail(self, known: _Known, error: Exception, advice: str = "") -> None:
+        """Say what went wrong, without the folder, which is known here."""
+        text = f"{str(error) or type(error).__name__}{advice}"
+        short = text
+        if known.folder is not None and text.startswith(f"{known.folder}: "):
+            short = text.removeprefix(f"{known.folder}: ")
+            short = f"{short[0].upper()}{short[1:]}"
+        if known.folder is not None:
+            short = short.replace(f"{known.folder.parent}{os.sep}", "")
+        self._say(known, short)
+        self.status.setToolTip(text)
+
     def _say(self, known: _Known, text: str, where: Path | None = None) -> None:
         known.text = text
         self.status.setToolTip("" if where is None else str(where))
@@ -446,14 +461,23 @@ class AnnotationsRow(QWidget):
         if known is not None:
             if known.text:
                 lines.append(known.text)
-            if known.header is not None and not self.busy:
+            if known.header is not None and known.state is not None and not self.busy:
                 lines.append(_notice(known.header, known.changed))
             if known.unsaved:
-                lines.append(
-                    "Unsaved changes" + ("; saved soon" if known.saved else "")
-                )
-        self.status.setText(breakable("\n".join(lines)))
+                soon = "; they are saved soon" if known.saved else ""
+                lines.append(f"Unsaved changes{soon}")
+        self.status.setText(_breakable("\n".join(lines)))
         self.status.setVisible(bool(lines))
+
+
+def _breakable(text: str) -> str:
+    """Let long names of files break too, or they widen the dock."""
+
+    def broken(name: re.Match[str]) -> str:
+        parts = re.sub(r"(?<=[._-])", "\u200b", name[0])
+        return re.sub(r"([^\u200b]{16})", "\\1\u200b", parts)
+
+    return breakable(re.sub(r"\S{17,}", broken, text))
 
 
 def _day(header: Header) -> str:
@@ -467,7 +491,3 @@ def _notice(header: Header, changed: bool) -> str:
             "the image has changed"
         )
     return f"There are annotations of {_day(header)}"
-
-
-def _where(folder: Path) -> str:
-    return folder.name
