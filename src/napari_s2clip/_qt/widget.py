@@ -339,7 +339,9 @@ class S2CLIPWidget(QWidget):
         return collect_annotations(
             self._viewer,
             layer,
-            settings=self.tune.settings().model_dump(mode="json"),
+            settings=self.tune.settings().model_dump(
+                mode="json", exclude_defaults=True
+            ),
             review=self.review.state(),
         )
 
@@ -419,6 +421,7 @@ class S2CLIPWidget(QWidget):
         self._activity.end()
         self.prompts.stop()
         self.counts.leave()
+        self.annotations.flush()
         self.memory.keep()
 
 

@@ -65,7 +65,7 @@ def restore_layers(
     for stage, (labels, state) in made.items():
         entry = labels.metadata[KEY]
         own_name = entry["name"] == labels.name
-        viewer.layers.insert(place_for(viewer, layer, stage), labels)
+        viewer.layers.insert(place_for(viewer, layer, entry["level"], stage), labels)
         if own_name:  # the viewer may have added a number
             entry["name"] = labels.name
         remember(labels, state)

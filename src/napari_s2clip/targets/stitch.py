@@ -61,8 +61,7 @@ class PlaneStitcher:
     def add(self, tile: Tile, segmentation: Segmentation) -> None:
         """Write the core of a tile."""
         regions = segmentation.regions[tile.inner]
-        owners = segmentation.owners
-        owners = np.zeros_like(regions) if owners is None else owners[tile.inner]
+        owners = segmentation.owners[tile.inner]
         table = segmentation.region_table
         ids = table["region"].to_numpy(np.int64)
         size = int(ids.max(initial=0)) + 1
