@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari.components import ViewerModel
 from napari_s2clip.edits import Edit
 from napari_s2clip.layers import apply_edit, is_edited, show_result
 from napari_s2clip.layers import history as history_module
+from napari_s2clip.maps import new_map
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -453,3 +455,64 @@ def test_two_viewers(image: Image, two: Any, run: Run) -> None:
     show_result(viewers[0], image, two[1])
     np.testing.assert_array_equal(shown[1]["refined"].data, two[0].refined[0])
     assert [len(v.layers) for v in viewers] == [3, 3]
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_s2clip.layers.run.new_map", partial(new_map, limit=0))
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_maps_on_disk(viewer: ViewerModel, stack: Image, run: Run) -> None:
+    shown = show_result(viewer, stack, run(stack, [1, 1, 1, 2, 2, 2]))
+    labels = shown["refined"]
+    assert not isinstance(labels.data, np.ndarray)
+    before = np.asarray(labels.data)
+    for number, row in enumerate(([2, 1, 1, 2, 2, 1], [3, 3, 1, 2, 2, 0])):
+        assert show_result(viewer, stack, run(stack, row), amend=number > 0) == shown
+        np.testing.assert_array_equal(labels.data[0, 0], row)
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, before)
+    labels.redo()
+    labels.paint((0, 1, 1), 2)
+    merged = show_result(viewer, stack, run(stack, 1), edited="merge")
+    assert merged["refined"] is labels
+    assert labels.data[0, 1, 1] == 2
+    assert is_edited(labels)
+    assert show_result(viewer, stack, run(stack, 2))["refined"] is not labels
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 0, 1), (0, 2, 1)])
+def test_planes_across_the_stack(
+    viewer: ViewerModel, stack: Image, run: Run, order: tuple[int, ...]
+) -> None:
+    viewer.dims.order = order
+    viewer.dims.current_step = (1, 1, 1)
+    hidden = order[0]
+    shown = show_result(viewer, stack, run(stack, 1))
+    expected = np.zeros((3, 4, 6))
+    np.moveaxis(expected, hidden, 0)[1] = 1
+    for labels in shown.values():
+        np.testing.assert_array_equal(labels.data, expected)
+    for number, value in enumerate((2, 3)):
+        show_result(viewer, stack, run(stack, value), amend=number > 0)
+    np.testing.assert_array_equal(shown["refined"].data, 3 * expected)
+    shown["refined"].undo()
+    np.testing.assert_array_equal(shown["refined"].data, expected)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_runs_while_another_slice_or_volume_is_shown(
+    viewer: ViewerModel, stack: Image, run: Run, stage: str
+) -> None:
+    results = [run(stack, value) for value in (1, 2, 3)]
+    labels = show_result(viewer, stack, results[0])[stage]
+    before = labels.data.copy()
+    viewer.dims.current_step = (2, 0, 0)
+    show_result(viewer, stack, results[1])
+    viewer.dims.ndisplay = 3
+    show_result(viewer, stack, results[2], amend=True)
+    assert labels.data[0].any()
+    assert not labels.data[1:].any()
+    labels.undo()
+    np.testing.assert_array_equal(labels.data, before)
