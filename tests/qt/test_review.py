@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import zarr
 from napari.utils.key_bindings import coerce_keybinding
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -228,8 +229,8 @@ def test_keys_go_with_a_panel_that_is_deleted(
     panel.set_output(output)
     panel.table.selectRow(0)
     assert frame(viewer) is not None
-    with qtbot.waitSignal(panel.destroyed):
-        panel.deleteLater()
+    panel.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(panel))
     assert not bound(viewer)
     assert frame(viewer) is None
     # What happens to the layers is no longer its concern.
