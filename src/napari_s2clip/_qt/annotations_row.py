@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
@@ -117,7 +117,7 @@ class AnnotationsRow(QWidget):
         self._waiting: list[tuple[Callable[[], Any], Callable[[Job], None]]] = []
         self._watched: WeakKeyDictionary[Labels, bool] = WeakKeyDictionary()
         self._restoring = False
-        self._window: QMainWindow | None = None
+        self._window: Callable[[], QMainWindow | None] = lambda: None
 
         self.button = QPushButton("Sa&ve annotations")
         self.button.setToolTip(
@@ -402,13 +402,14 @@ class AnnotationsRow(QWidget):
         parent = self.parentWidget()
         while parent is not None and not isinstance(parent, QMainWindow):
             parent = parent.parentWidget()
-        if parent is not None and parent is not self._window:
-            self._window = parent
+        if parent is not None and parent is not self._window():
+            # Whoever still has this row must not keep the window.
+            self._window = ref(parent)
             parent.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # type: ignore[override]
         """Save what is saved by itself before the window is gone."""
-        if event.type() == QEvent.Type.Close and watched is self._window:
+        if event.type() == QEvent.Type.Close and watched is self._window():
             self.flush()
         return False
 
