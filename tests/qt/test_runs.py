@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from napari_s2clip._qt.runs import Runs
+from napari_s2clip.progress import Progress
 
 if TYPE_CHECKING:
     from napari_s2clip.progress import CancelToken
@@ -151,3 +152,14 @@ def test_what_ends_may_start_something(
     )
     runs.start(run())
     qtbot.waitUntil(lambda: engine.begun == ["run", "after"], timeout=10_000)
+
+
+def test_of_many_reports_the_newest_is_told(
+    runs: Runs, log: list[Any], qtbot: Any
+) -> None:
+    runs._request = run()
+    for done in range(1000):
+        runs._on_report(runs._request, Progress("encode", done, 1000))
+    qtbot.waitUntil(lambda: bool(log), timeout=10_000)
+    assert log == [Progress("encode", 999, 1000)]
+    runs._request = None

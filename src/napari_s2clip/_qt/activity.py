@@ -14,6 +14,7 @@ class Activity:
 
     def __init__(self) -> None:
         self._bar: progress | None = None
+        self._moving = False
 
     def begin(self, title: str) -> None:
         """Show an empty bar."""
@@ -22,8 +23,16 @@ class Activity:
 
     def show(self, report: Progress) -> None:
         """Move the bar on; it never goes back."""
-        if self._bar is not None:
-            self._bar.update(max(0, round(100 * report.overall) - self._bar.n))
+        # napari's bar turns the event loop, in which the next report may come.
+        if self._bar is None or self._moving:
+            return
+        step = round(100 * report.overall) - self._bar.n
+        if step > 0:
+            self._moving = True
+            try:
+                self._bar.update(step)
+            finally:
+                self._moving = False
 
     def end(self) -> None:
         """Take the bar away, if there is one."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
 
-from ..progress import CancelToken
+from ..progress import CancelToken, Progress
 from .engine import Engine, Outcome, Report, Request
 from .worker import start_run
 
 __all__ = ["Runs"]
+
+_CALM = 40
+"""Between two reports of progress, in ms."""
 
 
 class Runs(QObject):
@@ -40,6 +43,11 @@ class Runs(QObject):
         self._waiting: Request | None = None
         self._cancel: CancelToken | None = None
         self._reported.connect(self._on_report)
+        self._newest: Progress | None = None
+        self._calm = QTimer(self)
+        self._calm.setSingleShot(True)
+        self._calm.setInterval(_CALM)
+        self._calm.timeout.connect(self._tell_newest)
 
     @property
     def request(self) -> Request | None:
@@ -94,11 +102,25 @@ class Runs(QObject):
         )
 
     def _on_report(self, request: Request, progress: Any) -> None:
-        if request is self._request and not self.cancelling:
+        if request is not self._request or self.cancelling:
+            return
+        if not isinstance(progress, Progress):
             self.progressed.emit(request, progress)
+            return
+        # Drawing takes longer than many a step: the newest report stands for all.
+        self._newest = progress
+        if not self._calm.isActive():
+            self._calm.start()
+
+    def _tell_newest(self) -> None:
+        newest, self._newest = self._newest, None
+        if newest is not None and self._request is not None and not self.cancelling:
+            self.progressed.emit(self._request, newest)
 
     def _on_returned(self, outcome: Outcome) -> None:
         request, cancelled = self._request, self.cancelling
+        self._calm.stop()
+        self._newest = None
         self._request = self._cancel = None
         self.ended.emit(request, None if cancelled else outcome)
         waiting, self._waiting = self._waiting, None

@@ -1,0 +1,187 @@
+"""Changes of the controls after a run: shown at once, from what is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_s2clip.layers import is_edited
+
+
+@pytest.fixture
+def ran(viewer: Any, widget: Any, models: Any, finish: Any) -> Any:
+    """The widget after a run."""
+    widget.start()
+    finish(widget)
+    models.calls.clear()
+    return widget
+
+
+@pytest.fixture
+def rest(qtbot: Any) -> Any:
+    """Wait until no update is under way or due."""
+
+    def wait(widget: Any, models: Any, count: int) -> None:
+        qtbot.waitUntil(lambda: models.count("segment") >= count, timeout=10_000)
+        qtbot.waitUntil(lambda: not widget.runs.busy, timeout=10_000)
+
+    return wait
+
+
+def test_a_threshold_acts_without_encoding(ran: Any, models: Any, rest: Any) -> None:
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    # Once for what can be seen before SAM answers, once for all.
+    rest(ran, models, 2)
+    assert [models.count(c) for c in ("load", "encode", "segment")] == [0, 0, 2]
+    assert "regions of 2 classes" in ran.run.status.text()
+
+
+def test_many_changes_are_one_update(ran: Any, models: Any, rest: Any) -> None:
+    for value in (0.3, 0.35, 0.4, 0.45):
+        ran.tune.editors["iou_threshold"].value = value
+    rest(ran, models, 2)
+    assert models.count("segment") == 2
+    assert ran._shown.settings.iou_threshold == 0.45
+
+
+def test_a_class_more_needs_no_encoding(
+    viewer: Any, ran: Any, models: Any, rest: Any
+) -> None:
+    ran.classes.paste("fox")
+    rest(ran, models, 2)
+    assert models.calls[-1] == ("segment", ("cat", "dog", "fox"), ())
+    assert models.count("encode") == 0
+    assert viewer.layers["photo refined"].data.max() == 3
+
+
+def test_without_sam_there_is_no_draft(ran: Any, models: Any, rest: Any) -> None:
+    ran.tune.editors["refine"].value = False
+    rest(ran, models, 1)
+    assert models.count("segment") == 1
+
+
+def test_switched_off_nothing_happens_until_it_is_on(
+    ran: Any, models: Any, rest: Any, qtbot: Any
+) -> None:
+    ran.tune.live.setChecked(False)
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    qtbot.wait(300)
+    assert models.calls == []
+    ran.tune.live.setChecked(True)
+    rest(ran, models, 2)
+
+
+def test_before_the_first_run_nothing_happens(
+    widget: Any, models: Any, qtbot: Any
+) -> None:
+    widget.tune.editors["coarse_threshold"].value = 0.5
+    qtbot.wait(300)
+    assert models.calls == []
+    assert not widget.runs.busy
+
+
+def test_settings_that_exclude_each_other_are_said(
+    ran: Any, models: Any, qtbot: Any
+) -> None:
+    ran.tune.editors["prompt_box"].value = False
+    ran.tune.editors["prompt_point"].value = False
+    qtbot.waitUntil(lambda: "both are off" in ran.run.status.text())
+
+
+def test_models_that_were_let_go_are_said(ran: Any, models: Any, qtbot: Any) -> None:
+    ran.engine.release()
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    words = "The models are no longer in memory; press Run."
+    qtbot.waitUntil(lambda: ran.run.status.text() == words)
+    assert models.count("encode") == 0
+
+
+def test_an_image_that_changed_is_not_encoded_by_an_update(
+    viewer: Any, ran: Any, models: Any, qtbot: Any
+) -> None:
+    viewer.layers["photo"].data[0, 0] = 255
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    words = "The image is no longer in memory; press Run."
+    qtbot.waitUntil(lambda: ran.run.status.text() == words)
+    assert models.count("encode") == 0
+
+
+def test_a_layer_edited_by_hand_is_not_touched(
+    viewer: Any, ran: Any, models: Any, rest: Any
+) -> None:
+    refined = viewer.layers["photo refined"]
+    refined.paint((2, 2), 2)
+    edited = refined.data.copy()
+    assert is_edited(refined)
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    rest(ran, models, 2)
+    np.testing.assert_array_equal(refined.data, edited)
+    assert "photo refined [1]" in [layer.name for layer in viewer.layers]
+    assert "Photo refined was edited and stays as it is." in ran.run.status.text()
+
+
+def test_edits_stay_and_the_rest_is_filled(
+    viewer: Any, ran: Any, models: Any, finish: Any
+) -> None:
+    ran.outputs.choose("merge", probabilities=False)
+    refined = viewer.layers["photo refined"]
+    refined.brush_size = 1
+    refined.paint((2, 2), 2)
+    ran.classes.set_lines("cat\ndog\nfox")
+    ran.start()
+    finish(ran)
+    assert refined.data[2, 2] == 2
+    assert refined.data.max() == 3
+    refined.undo()
+    assert refined.data.max() == 2
+    assert refined.data[2, 2] == 2
+
+
+def test_a_drag_is_one_step_of_undo(
+    viewer: Any, ran: Any, models: Any, rest: Any
+) -> None:
+    refined = viewer.layers["photo refined"]
+    before = refined.data.copy()
+    for count, name in ((2, "fox"), (4, "owl")):
+        ran.classes.paste(name)
+        rest(ran, models, count)
+    assert refined.data.max() == 4
+    refined.undo()
+    np.testing.assert_array_equal(refined.data, before)
+
+
+def test_names_and_colours_act_without_a_run(
+    viewer: Any, ran: Any, models: Any
+) -> None:
+    ran.tune.live.setChecked(False)
+    table = ran.classes.model.table
+    ran.classes.model.apply(lambda: table.recolour(0, "#112233"))
+    refined = viewer.layers["photo refined"]
+    assert refined.colormap.map(1)[:3] == pytest.approx(
+        np.array([0x11, 0x22, 0x33]) / 255, abs=0.01
+    )
+    assert models.calls == []
+
+
+def test_counts_follow_a_brush(viewer: Any, ran: Any, qtbot: Any) -> None:
+    qtbot.waitUntil(lambda: not ran.counts.pending, timeout=10_000)
+    refined = viewer.layers["photo refined"]
+    seen: list[dict[int, int]] = []
+    ran.counts.counted.connect(seen.append)
+    refined.data_setitem((np.array([0, 0]), np.array([0, 1])), 2)
+    qtbot.waitUntil(lambda: bool(seen), timeout=10_000)
+    assert seen[-1][2] == (refined.data == 2).sum()
+    refined.undo()
+    qtbot.waitUntil(lambda: len(seen) > 1, timeout=10_000)
+    assert seen[-1][2] == (refined.data == 2).sum()
+
+
+def test_what_lies_under_the_mouse(viewer: Any, ran: Any, qtbot: Any) -> None:
+    viewer.cursor.position = (4.0, 11.0)
+    qtbot.waitUntil(lambda: ran.hover.text().startswith("dog: region 2, p 0.88"))
+    viewer.cursor.position = (4.0, 0.0)
+    qtbot.waitUntil(lambda: ran.hover.text() == "background")
+    viewer.cursor.position = (-40.0, 0.0)
+    qtbot.waitUntil(lambda: ran.hover.text() == "")
