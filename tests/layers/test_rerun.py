@@ -331,6 +331,20 @@ def test_amend_after_a_run_that_changed_nothing_adds_a_step(
     np.testing.assert_array_equal(labels.data, two[0].refined[0])
 
 
+def test_amend_of_the_run_that_made_the_layers_adds_a_step(
+    viewer: ViewerModel, image: Image, run: Run
+) -> None:
+    shown = show_result(viewer, image, run(image, [1, 1, 1, 2, 2, 2]))
+    for row in ([3, 3, 1, 1, 2, 2], [2, 2, 2, 3, 3, 3]):
+        assert show_result(viewer, image, run(image, row), amend=True) == shown
+    for stage in STAGES:
+        shown[stage].undo()
+        assert not is_edited(shown[stage])
+    np.testing.assert_array_equal(shown["refined"].data[0], [1, 1, 1, 2, 2, 2])
+    classes = shown["regions"].features.set_index("index")["class"]
+    assert [classes[r] for r in np.unique(shown["regions"].data)] == ["cat", "dog"]
+
+
 def test_amend_does_not_reach_across_what_the_user_did(
     viewer: ViewerModel, stack: Image, run: Run
 ) -> None:
@@ -516,3 +530,27 @@ def test_runs_while_another_slice_or_volume_is_shown(
     assert not labels.data[1:].any()
     labels.undo()
     np.testing.assert_array_equal(labels.data, before)
+
+
+def test_a_window_can_draw_itself_between_parts(
+    viewer: ViewerModel, image: Image, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_s2clip.layers.write.SIDE", 2)
+    calls: list[int] = []
+    counts = []
+    for value in (1, 2):
+        calls.clear()
+        show_result(viewer, image, run(image, value), between=lambda: calls.append(1))
+        counts.append(len(calls))
+    # Six parts: three maps and the owners, and the shares of two of them; in the rerun
+    # also the search for edits in three layers.
+    assert counts[0] >= 6 * 6
+    assert counts[1] >= 9 * 6
+
+
+def test_what_is_hidden_is_not_read(
+    viewer: ViewerModel, image: Image, run: Run
+) -> None:
+    shown = show_result(viewer, image, run(image, 1))
+    assert shown["regions"]._slice.empty
+    assert not shown["refined"]._slice.empty

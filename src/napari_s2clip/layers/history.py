@@ -66,7 +66,7 @@ class Step:
         """Whether neither undo nor redo took the step off the top of the history."""
         # There is no public view of the history. Without it a run adds a step.
         history: deque[Any] = getattr(labels, "_undo_history", deque())
-        return self.item is None or bool(history and history[-1] is self.item)
+        return bool(history) and history[-1] is self.item
 
 
 def apply_edit(labels: Labels, edit: Edit) -> None:

@@ -50,10 +50,14 @@ def insert_labels(
 
     placement = run.result.target.placement
     labels = Labels(
-        array, name=run.name(stage), colormap=label_colormap({}), **placement
+        array,
+        name=run.name(stage),
+        colormap=label_colormap({}),
+        # What is not shown is not read.
+        visible=look["visible"],
+        **placement,
     )
     for name, value in look.items():
-        # One that was never visible has no slice, which `data_setitem` needs.
         setattr(labels, name, value)
     labels.metadata = {
         KEY: {

@@ -38,7 +38,8 @@ def show_probabilities(run: Run) -> None:
         name = run.name(f"p({classes.name_of(value)})")
         if image is None or image not in viewer.layers:
             image, entry = _add(run, name), {}
-        source = Source(_Channel(result.probabilities, number), run.boxes, run.shown)
+        channel = _Channel(result.probabilities, number)
+        source = Source(channel, run.boxes, run.shown, between=run.between)
         for part, values in source.parts():
             image.data[part] = values
         image.refresh()

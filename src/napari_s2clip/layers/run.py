@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -30,11 +31,14 @@ class Run:
     viewer : ViewerModel
     layer : Image
     result : TargetResult
+    between : callable
+        Called between parts of the work.
     """
 
     viewer: ViewerModel
     layer: Image
     result: TargetResult
+    between: Callable[[], object] = lambda: None
 
     @cached_property
     def boxes(self) -> list[Box]:
@@ -61,7 +65,8 @@ class Run:
     def source(self, stage: str, first: int = 1) -> Source:
         """A map of the result; ``first`` becomes the id of the first region."""
         shift = first - 1 if stage in ("regions", "owners") else 0
-        return Source(getattr(self.result, stage), self.boxes, self.shown, shift)
+        planes = getattr(self.result, stage)
+        return Source(planes, self.boxes, self.shown, shift, self.between)
 
     def new_map(self, dtype: Any) -> Any:
         """An array for a layer of the whole image."""

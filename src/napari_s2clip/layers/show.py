@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,6 +49,7 @@ def show_result(
     edited: Literal["keep", "merge"] = "keep",
     amend: bool = False,
     stages: Sequence[str] = STAGES,
+    between: Callable[[], object] = lambda: None,
 ) -> Shown:
     """Show a result: a Labels layer a stage, and an image of each class's probability.
 
@@ -72,6 +73,9 @@ def show_result(
         dragged: then undo goes back to what was there before the two.
     stages : sequence of str
         Those of "coarse", "regions", "refined" that are shown.
+    between : callable, optional
+        Called between parts of 1024 × 1024 pixels, so that a window can draw itself
+        while large maps are written. It must not change layers.
 
     Returns
     -------
@@ -96,7 +100,9 @@ def show_result(
                 f"result: its maps are {getattr(result, stage).shape} px but the "
                 f"target of {layer.name!r} has {expected}; segment the image again"
             )
-    return _Show(Run(viewer, layer, result), edited == "merge", amend).show(stages)
+    return _Show(Run(viewer, layer, result, between), edited == "merge", amend).show(
+        stages
+    )
 
 
 @dataclass(eq=False)
@@ -158,11 +164,13 @@ class _Show:
         for labels in candidates(run.viewer, run.layer, run.result.target, stage):
             state = state_of(labels)
             assert state is not None
-            if self.merge or is_free(labels, state, run.boxes):
+            if self.merge or is_free(labels, state, run.boxes, run.between):
                 step = state.step
                 amend = (
                     self.amend
                     and step is not None
+                    # A run that changed nothing left no step to take the place of.
+                    and step.item is not None
                     and list(step.boxes) == run.boxes
                     and step.is_last(labels)
                 )
@@ -217,7 +225,7 @@ class _Show:
         self.notes.append(f"{old.name}: the change was too large to be undone")
         job.amend = False
         whole = box_of([slice(None)] * old.ndim, old.data.shape)
-        if not state.versions.is_edited(old.data, whole):
+        if is_free(old, state, [whole], self.run.between):
             place, look, entry = self._index(old), look_of(old), entry_of(old)
             fill(old.data, state, source)
             state.costs.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -47,12 +47,15 @@ class Source:
         The axes of the array that are rows and columns.
     shift : int
         Added to all labels but 0.
+    between : callable
+        Called after each part that was read.
     """
 
     planes: Any
     boxes: Sequence[Box]
     shown: tuple[int, int]
     shift: int = 0
+    between: Callable[[], object] = lambda: None
 
     def read(self, number: int, part: Box) -> NDArray[Any]:
         """Labels of a part of the box of a plane."""
@@ -68,6 +71,7 @@ class Source:
         for number, box in enumerate(self.boxes):
             for part in tiles(box, SIDE):
                 yield part, self.read(number, part)
+                self.between()
 
 
 Left: TypeAlias = tuple[Box, NDArray[np.bool_]]
@@ -113,9 +117,19 @@ class Rule:
         return _Piece(np.where(alone, now, new), np.where(alone, before, new), alone)
 
 
-def is_free(labels: Labels, state: State, boxes: Sequence[Box]) -> bool:
-    """Whether nobody edited a layer where a run writes."""
-    return not any(state.versions.is_edited(labels.data, box) for box in boxes)
+def is_free(
+    labels: Labels,
+    state: State,
+    boxes: Sequence[Box],
+    between: Callable[[], object] = lambda: None,
+) -> bool:
+    """Whether nobody edited some boxes of a layer."""
+    for box in boxes:
+        for part in tiles(box, SIDE):
+            if state.versions.is_edited(labels.data, part):
+                return False
+            between()
+    return True
 
 
 def same(state: State, source: Source) -> bool:
