@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_s2clip import ClassSet, Segmentation, Settings
+from napari_s2clip import ClassEntry, ClassSet, Segmentation, Settings
 from napari_s2clip.planes import Scope, Target, take_target
 from napari_s2clip.progress import CancelToken, Progress
 from napari_s2clip.refine.result import Refinement
@@ -24,14 +24,11 @@ from napari_s2clip.regions import (
 if TYPE_CHECKING:
     from napari_s2clip.image import RGBImage
 
-NAMES = ("cat", "dog", "cow")
-
 
 @dataclass
 class Features:
     image: np.ndarray
     notes: tuple[str, ...] = ()
-    nbytes: int = 1000
 
 
 @dataclass
@@ -78,6 +75,7 @@ class GreyModel:
         settings: Settings,
         progress: Any = None,
         cancel: CancelToken | None = None,
+        recall: Any = None,
     ) -> Segmentation:
         self.during()
         if cancel is not None:
@@ -93,15 +91,15 @@ class GreyModel:
             *small, min_area=1, connected=settings.connected_components
         )
         ids = full_resolution_regions(regions, coarse)
-        refinement = Refinement.none(coarse, len(regions))
+        refinement = Refinement.none(coarse, ids, len(regions))
         refinement.sam_scores[:] = 0.5
         table = region_table(regions, ids, small[0].shape, refinement, classes)
         return Segmentation(
             classes=classes,
-            coarse=coarse,
+            coarse=classes.label_values(coarse),
             regions=ids,
             region_table=table,
-            refined=np.where(ids > 0, coarse, 0).astype(np.uint16),
+            refined=classes.label_values(np.where(ids > 0, coarse, 0).astype("u2")),
             probabilities=p,
             provenance={"model": "grey"},
             seconds={"classify": 0.25},
@@ -116,7 +114,8 @@ def model() -> GreyModel:
 
 @pytest.fixture
 def classes() -> ClassSet:
-    return ClassSet(NAMES)
+    """The ids do not follow the order."""
+    return ClassSet([ClassEntry("cat", id=7), "dog", ClassEntry("cow", id=3)])
 
 
 def target_of(data: Any, **scope: Any) -> Target:

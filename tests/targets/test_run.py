@@ -276,11 +276,11 @@ def test_known_tiles_are_not_encoded_again(
 def test_memory_forgets_what_was_used_longest_ago(
     classes: ClassSet, target_of: Any, model: GreyModel
 ) -> None:
-    memory = FeatureMemory(limit=2500)  # 1000 a tile
-    targets = [target_of(np.full((9, 9), v, np.uint8)) for v in (0, 60, 120)]
+    memory = FeatureMemory(limit=700)  # 300 a tile
+    targets = [target_of(np.full((10, 10), v, np.uint8)) for v in (0, 60, 120)]
     for i in (0, 1, 0, 2):
         segment_target(model, targets[i], classes, memory=memory)
-    assert (len(memory), memory.nbytes, len(model.encoded)) == (2, 2000, 3)
+    assert (len(memory), memory.nbytes, len(model.encoded)) == (2, 600, 3)
     segment_target(model, targets[0], classes, memory=memory)
     assert len(model.encoded) == 3
     segment_target(model, targets[1], classes, memory=memory)

@@ -11,9 +11,9 @@ from napari.utils.notifications import (
     show_error,
 )
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, QEventLoop
 from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QFormLayout, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QApplication, QFormLayout, QTabWidget, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer
 
 from ..layers import (
@@ -309,6 +309,7 @@ class S2CLIPWidget(QWidget):
             found.result,
             edited=self.outputs.edited,
             amend=request.live,
+            between=_draw,
             **options,
         )
         if request.layer is self.image.layer():
@@ -423,6 +424,11 @@ class S2CLIPWidget(QWidget):
         self.counts.leave()
         self.annotations.flush()
         self.memory.keep()
+
+
+def _draw() -> None:
+    """Let the window draw itself; what the user does waits."""
+    QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
 
 
 def _show(failure: Failure) -> None:

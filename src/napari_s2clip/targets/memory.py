@@ -83,7 +83,7 @@ class FeatureMemory:
         NotEncoded
             If the tile is not known and ``encode`` is False.
         """
-        from ..live import LiveSegmentation  # torch: seconds, the first time
+        from ..live import MASK_LIMIT, LiveSegmentation  # torch: seconds, at first
 
         if model is not self._model:
             self.clear()
@@ -93,6 +93,8 @@ class FeatureMemory:
         if found is None:
             if not encode:
                 raise NotEncoded("The image is no longer in memory; press Run.")
+            # Before the new one needs it.
+            self._forget(0)
             features = model.encode(
                 # What was done to the data is known to who asks; pixels are pixels.
                 RGBImage(image.pixels),
@@ -100,16 +102,21 @@ class FeatureMemory:
                 progress=progress,
                 cancel=cancel,
             )
-            found = self._tiles[key] = LiveSegmentation(model, features)
+            found = self._tiles[key] = LiveSegmentation(
+                model, features, mask_limit=min(MASK_LIMIT, self.limit)
+            )
         self._tiles.move_to_end(key)
-        self.trim()
         return found
 
     def trim(self) -> None:
         """Forget what was used longest ago; a tile grows when it is segmented."""
+        self._forget(1)
+
+    def _forget(self, kept: int) -> None:
+        """Forget the oldest tiles, but not the last ``kept``, until the limit holds."""
         held = {key: tile.nbytes for key, tile in self._tiles.items()}
         total = sum(held.values())
-        while total > self.limit and len(self._tiles) > 1:
+        while total > self.limit and len(self._tiles) > kept:
             key, _ = self._tiles.popitem(last=False)
             total -= held[key]
 

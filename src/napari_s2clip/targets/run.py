@@ -212,6 +212,7 @@ class _Run:
             with self._clock("join"):
                 self._write(number, tile, segmentation)
                 stitcher.add(tile, segmentation)
+            del segmentation  # before the next one needs the memory
             done += 1
             self.tiles += 1
         self._tell_where(number, done, 0)
