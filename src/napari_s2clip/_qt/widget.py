@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from napari.utils.notifications import (
     show_error,
 )
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QEventLoop
+from qtpy.QtCore import QEvent, QEventLoop, QTimer
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QFormLayout, QTabWidget, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer
@@ -74,6 +75,7 @@ class S2CLIPWidget(QWidget):
         self.engine = Engine()
         self.runs = Runs(self.engine, self)
         self._shown: Request | None = None
+        self._showing = False
         self._prompt_key: tuple[Any, ...] = ()
 
         self.image = ImageCombo(napari_viewer)
@@ -182,6 +184,8 @@ class S2CLIPWidget(QWidget):
 
     def update_live(self) -> None:
         """Bring the layers up to date with the controls, without encoding anything."""
+        if self._again(self.update_live):
+            return
         shown = self._shown
         if shown is None or self.runs.running or not self.tune.live.isChecked():
             return
@@ -268,6 +272,8 @@ class S2CLIPWidget(QWidget):
         self, request: Request, progress: Progress | Download | Draft
     ) -> None:
         if isinstance(progress, Draft):
+            if self._again(self._on_progress, request, progress):
+                return
             self._show(request, progress, stages=("coarse", "regions"))
         elif isinstance(progress, Download):
             self.run.show_download(progress)
@@ -278,6 +284,8 @@ class S2CLIPWidget(QWidget):
             self._activity.show(progress)
 
     def _on_ended(self, request: Request, outcome: Outcome) -> None:
+        if self._again(self._on_ended, request, outcome):
+            return
         if not request.live:
             self._activity.end()
         if isinstance(outcome, Done):
@@ -303,18 +311,28 @@ class S2CLIPWidget(QWidget):
         self, request: Request, found: Done | Draft, **options: Any
     ) -> tuple[str, ...]:
         """Bring a result into the viewer; what was done with the layers, for people."""
-        shown = show_result(
-            self._viewer,
-            request.layer,
-            found.result,
-            edited=self.outputs.edited,
-            amend=request.live,
-            between=_draw,
-            **options,
-        )
+        self._showing = True
+        try:
+            shown = show_result(
+                self._viewer,
+                request.layer,
+                found.result,
+                edited=self.outputs.edited,
+                amend=request.live,
+                between=_draw,
+                **options,
+            )
+        finally:
+            self._showing = False
         if request.layer is self.image.layer():
             self._show_output()
         return shown.notes
+
+    def _again(self, function: Callable[..., object], *given: Any) -> bool:
+        """Whether something has to wait until a result is shown; it comes again."""
+        if self._showing:
+            QTimer.singleShot(_PAUSE, lambda: isalive(self) and function(*given))
+        return self._showing
 
     def _show_output(self) -> None:
         """Let the panels work on the newest layers of the chosen image."""

@@ -74,8 +74,8 @@ def show_result(
     stages : sequence of str
         Those of "coarse", "regions", "refined" that are shown.
     between : callable, optional
-        Called between parts of 1024 × 1024 pixels, so that a window can draw itself
-        while large maps are written. It must not change layers.
+        Called between layers and between parts of 1024 × 1024 pixels, so that a window
+        can draw itself while maps are written. It must not change layers.
 
     Returns
     -------
@@ -141,6 +141,7 @@ class _Show:
         first = self._first_id(jobs)
         for job in jobs:
             self._write(job, first)
+            run.between()
         # A layer beside one that was kept starts a new set.
         group = max((entry["group"] for entry in before), default=0)
         had = {entry["stage"] for entry in before}
