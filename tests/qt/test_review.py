@@ -530,7 +530,7 @@ def test_what_is_missing_is_said(
     panel: ReviewPanel, output: Output, lost: str, text: str
 ) -> None:
     setattr(output, lost, None)
-    output.region_table = output.region_table.copy()
+    output.region_table = output.region_table.assign(area=7)
     panel.set_output(output)
     assert panel.status.text().startswith(text)
     assert panel.table.regions.rowCount() == 0
@@ -542,7 +542,7 @@ def test_without_coarse_regions_there_is_no_coarse_shape(
     panel: ReviewPanel, output: Output
 ) -> None:
     output.regions = None
-    output.region_table = output.region_table.copy()
+    output.region_table = output.region_table.assign(area=7)
     panel.set_output(output)
     panel.table.choose(WIDE)
     assert not panel.buttons["coarse"].isEnabled()
@@ -558,6 +558,8 @@ def test_another_image_and_back(
     other = make_output(viewer)
     panel.set_output(other)
     assert (panel.review.reviewed, panel.current) == (0, None)
+    # The same table in another object, and a class that has another name now.
+    output.region_table = output.region_table.assign(class_name="something")
     panel.set_output(output)
     assert panel.review.reviewed == 1
     panel.undo()
