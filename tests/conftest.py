@@ -191,7 +191,9 @@ class FakeLive:
 
     nbytes = 0
 
-    def __init__(self, model: FakeModels, features: FakeFeatures) -> None:
+    def __init__(
+        self, model: FakeModels, features: FakeFeatures, *, mask_limit: int = 0
+    ) -> None:
         self.model = model
         self.features = features
 

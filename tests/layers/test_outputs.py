@@ -189,3 +189,35 @@ def test_levels_of_a_pyramid(viewer: ViewerModel, run: Run) -> None:
         (4, 6),
         (8, 12),
     ]
+    # The set of the last run comes first.
+    show_result(viewer, image, run(image, 3))
+    outputs = outputs_of(viewer, image)
+    assert [len(output.layers) for output in outputs] == [3, 3]
+    assert [o.refined.data.shape for o in outputs] == [(8, 12), (4, 6)]
+
+
+def test_a_renamed_layer_is_a_set_of_its_own(
+    viewer: ViewerModel, image: Image, run: Run
+) -> None:
+    first = show_result(viewer, image, run(image, 1))["refined"]
+    first.name = "mine"
+    second = show_result(viewer, image, run(image, 2))
+    new, old = outputs_of(viewer, image)
+    assert new.layers == tuple(second.values())
+    assert old.layers == (first,)
+
+
+def test_a_run_may_find_an_older_layer_untouched(
+    viewer: ViewerModel, stack: Image, run: Run
+) -> None:
+    first = show_result(viewer, stack, run(stack, 1))["refined"]
+    first.data[0, 0, 0] = 2
+    second = show_result(viewer, stack, run(stack, 2))["refined"]
+    viewer.dims.current_step = (1, 0, 0)
+    second.data[1, 0, 0] = 3
+    # Slice 1 was edited in the newer layer only.
+    shown = show_result(viewer, stack, run(stack, 1))
+    assert shown["refined"] is first
+    new, old = outputs_of(viewer, stack)
+    assert new.layers == tuple(shown.values())
+    assert old.layers == (second,)

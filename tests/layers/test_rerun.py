@@ -222,6 +222,17 @@ def test_an_edit_that_was_undone_is_none(
     assert show_result(viewer, image, two[1])["refined"] is labels
 
 
+def test_undo_beside_a_later_run_is_no_edit(
+    viewer: ViewerModel, image: Image, run: Run
+) -> None:
+    labels = show_result(viewer, image, run(image, 1))["refined"]
+    show_result(viewer, image, run(image, 2, window=(0, 0, 2, 6)))
+    labels.undo()
+    show_result(viewer, image, run(image, 3, window=(2, 0, 4, 6)))
+    np.testing.assert_array_equal(labels.data[:, 0], [1, 1, 3, 3])
+    assert not is_edited(labels)
+
+
 def test_a_run_that_was_undone_is_no_edit(
     viewer: ViewerModel, image: Image, two: Any, run: Run
 ) -> None:

@@ -8,6 +8,7 @@ that is empty not at all, so that a copy is never larger than the map.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -65,7 +66,7 @@ class Baseline:
         """Labels of a box."""
         out = np.zeros(shape_of(box), self.dtype)
         for part in tiles(box, SIDE):
-            key, whole = self._block(part)
+            key, whole = self.block(part)
             block = self._blocks.get(key)
             if block is not None:
                 values = _unpack(block, shape_of(whole))
@@ -76,7 +77,7 @@ class Baseline:
         """Copy with other labels in a box; the blocks outside are shared."""
         blocks = dict(self._blocks)
         for part in tiles(box, SIDE):
-            key, whole = self._block(part)
+            key, whole = self.block(part)
             new = values[within(part, box)]
             if part != whole:
                 patched = self.read(whole)
@@ -91,7 +92,7 @@ class Baseline:
 
     def shares(self, other: Baseline, box: Box) -> bool:
         """Whether both are the same in a box because neither was written since."""
-        keys = (self._block(part)[0] for part in tiles(box, SIDE))
+        keys = (self.block(part)[0] for part in tiles(box, SIDE))
         return all(self._blocks.get(key) is other._blocks.get(key) for key in keys)
 
     @property
@@ -104,7 +105,7 @@ class Baseline:
             for block in self._blocks.values()
         )
 
-    def _block(self, part: Box) -> tuple[_Key, Box]:
+    def block(self, part: Box) -> tuple[_Key, Box]:
         """The block that a tile lies in: its key and its box."""
         sides = [1] * (len(part) - 2) + [SIDE] * 2
         key = tuple(p.start // side for p, side in zip(part, sides, strict=True))
@@ -145,6 +146,19 @@ class Versions:
         """Know the last run only."""
         while len(self._kept) > 1:
             self._kept.popleft()
+
+    def settled(self, data: Any, boxes: Sequence[Box]) -> Baseline:
+        """The last run, or an earlier one where undo went back to it.
+
+        Only blocks are looked at that have pixels in the boxes and outside them.
+        """
+        baseline = self.last
+        for part in (part for box in boxes for part in tiles(box, SIDE)):
+            whole = baseline.block(part)[1]
+            if len(self._kept) > 1 and whole != part:
+                left = self.nearest(whole, np.asarray(data[whole]))
+                baseline = baseline.replaced(whole, left)
+        return baseline
 
     def nearest(self, box: Box, data: NDArray[Any]) -> NDArray[Any]:
         """What the run left in a box whose labels differ least from ``data``."""

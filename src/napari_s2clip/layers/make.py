@@ -99,7 +99,7 @@ def describe(
         "layer": str(labels.unique_id),
         "image_name": str(run.layer.name),
         "level": result.target.level,
-        # Layers of one number belong together.
+        # Layers of one number belong together; the last run has the highest.
         "group": group,
         "title": name,
         # The viewer may have added a number to it.

@@ -113,7 +113,6 @@ class _Job:
     labels: Labels | None = None
     state: State | None = None
     amend: bool = False
-    new: bool = False
     left: Sequence[Left] = ()
 
     @property
@@ -136,17 +135,12 @@ class _Show:
     def show(self, stages: Sequence[str]) -> Shown:
         run = self.run
         selected = set(run.viewer.layers.selection)
-        before = [entry for _, entry in our_maps(run.viewer, run.layer)]
         jobs = [self._job(stage) for stage in STAGES if stage in stages]
         first = self._first_id(jobs)
         for job in jobs:
             self._write(job, first)
             run.between()
-        # A layer beside one that was kept starts a new set.
-        group = max((entry["group"] for entry in before), default=0)
-        had = {entry["stage"] for entry in before}
-        if not before or any(job.new and job.stage in had for job in jobs):
-            group += 1
+        group = self._regroup(jobs)
         self._add_regions(jobs, first)
         shown = Shown()
         for job in jobs:
@@ -159,9 +153,26 @@ class _Show:
         self._select(selected, shown)
         return shown
 
+    def _regroup(self, jobs: list[_Job]) -> int:
+        """Number of the set that the layers make from now on, the highest of all.
+
+        A layer that is kept beside them stays behind in its set; those of stages that
+        are not shown go along.
+        """
+        ours = our_maps(self.run.viewer, self.run.layer)
+        group = 1 + max((entry.get("group", 0) for _, entry in ours), default=0)
+        mine = [job.labels for job in jobs]
+        stages = [job.stage for job in jobs]
+        before = {entry.get("group") for labels, entry in ours if labels in mine}
+        for labels, entry in ours:
+            others = labels not in mine and entry["stage"] not in stages
+            if others and entry["group"] in before:
+                entry["group"] = group
+        return group
+
     def _job(self, stage: str) -> _Job:
         """Choose the layer that a stage is written into, if there is one."""
-        run, kept = self.run, []
+        run, kept = self.run, False
         for labels in candidates(run.viewer, run.layer, run.result.target, stage):
             state = state_of(labels)
             assert state is not None
@@ -176,9 +187,9 @@ class _Show:
                     and step.is_last(labels)
                 )
                 return _Job(stage, labels, state, amend)
-            kept.append(labels.name)
-        if kept:
-            self.notes.append(_kept(kept[0]))
+            if not kept:
+                self.notes.append(_kept(labels.name))
+            kept = True
         return _Job(stage)
 
     def _first_id(self, jobs: list[_Job]) -> int:
@@ -269,7 +280,7 @@ class _Show:
         job.labels = insert_labels(
             run, job.stage, array, state, look=look, place=place, entry=entry
         )
-        job.state, job.new = state, True
+        job.state = state
 
     def _index(self, labels: Labels) -> int:
         return int(self.run.viewer.layers.index(labels))

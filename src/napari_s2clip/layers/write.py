@@ -142,7 +142,7 @@ def fill(
     array: Any, state: State, source: Source, *, rule: Rule = Rule()
 ) -> list[Left]:
     """Write into an array of which no history tells; see `update`."""
-    written = state.versions.last
+    written = state.versions.settled(array, source.boxes)
     left = []
     for part, new in source.parts():
         piece = rule.apply(part, array, new, state)
@@ -191,7 +191,7 @@ def update(
     edits: list[Edit] = []
     left: list[Left] = []
     wanted: list[tuple[Box, NDArray[Any]]] = []
-    written = state.versions.last
+    written = state.versions.settled(labels.data, source.boxes)
     pixels, size = 0, labels.data.dtype.itemsize
     for part, new in source.parts():
         now = np.asarray(labels.data[part])
