@@ -123,7 +123,7 @@ def test_nothing_to_show(table: RegionTable) -> None:
 
 
 def test_fifty_thousand_regions(qtbot: Any) -> None:
-    """Seconds here would be tenths of a second a click; a proxy model takes minutes."""
+    """Six sorts, a filter and ten decisions; the bound is for a busy machine."""
     table = RegionTable()
     qtbot.addWidget(table)
     table.show()

@@ -42,7 +42,7 @@ class RegionModel(QAbstractTableModel):
     """Regions that pass the filter, in some order.
 
     Sorting and filtering are NumPy's on whole columns: a proxy model would call Python
-    for every comparison, seconds for 50,000 regions.
+    for every comparison, and there may be tens of thousands of regions.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -212,7 +212,7 @@ class RegionTable(QTableView):
         self.setAccessibleName("Regions")
         rows = self.verticalHeader()
         rows.hide()
-        # Asking 50,000 rows for their height takes seconds.
+        # No row is asked for its height.
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         rows.setDefaultSectionSize(self.fontMetrics().height() + 8)
         header = self.horizontalHeader()
