@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari.layers import Image
+from napari.layers import Image, Layer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
@@ -18,6 +18,9 @@ class ImageCombo(QComboBox):
     """
 
     layer_changed = Signal()
+
+    kind: type[Layer] = Image
+    nothing = "Open an image first"
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,12 +45,12 @@ class ImageCombo(QComboBox):
         before = self.layer()
         # The newest image is on top of the layer list, and here.
         layers = [
-            lay for lay in reversed(self._viewer.layers) if isinstance(lay, Image)
+            lay for lay in reversed(self._viewer.layers) if isinstance(lay, self.kind)
         ]
         self.blockSignals(True)
         self.clear()
         self._layers = layers
-        self.addItems([layer.name for layer in layers] or ["Open an image first"])
+        self.addItems([layer.name for layer in layers] or [self.nothing])
         if before in layers:
             self.setCurrentIndex(layers.index(before))
         self.setEnabled(bool(layers))

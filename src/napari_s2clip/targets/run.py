@@ -198,7 +198,7 @@ class _Run:
         done = 0
         while waiting:
             self._tell_where(number, done, len(waiting))
-            self.tell.step("load", 0, "reading the pixels")
+            self.tell.step("encode", 0, "reading the pixels")
             tile = waiting.popleft()
             segmentation = self._tile(
                 plane, tile, self._following(number, waiting), reader
