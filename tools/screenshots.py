@@ -77,9 +77,15 @@ class Studio:
 
 
 def segment(studio: Studio) -> None:
-    """Classes, models and what is segmented."""
+    """Classes and models."""
     studio.widget.pages.setCurrentWidget(studio.widget.segment_page)
     studio.take("segment")
+
+
+def which(studio: Studio) -> None:
+    """Area, slices, channels, contrast and tiles."""
+    studio.widget.pages.setCurrentWidget(studio.widget.input_page)
+    studio.take("input")
 
 
 def tune(studio: Studio) -> None:
@@ -91,16 +97,30 @@ def tune(studio: Studio) -> None:
 def review(studio: Studio) -> None:
     """Regions, the most doubtful first."""
     studio.widget.pages.setCurrentWidget(studio.widget.review_page)
+    studio.widget.review.next()
     studio.take("review")
 
 
 def correct(studio: Studio) -> None:
     """Clicks and boxes."""
-    studio.widget.pages.setCurrentWidget(studio.widget.correct_page)
+    widget, viewer = studio.widget, studio.viewer
+    widget.pages.setCurrentWidget(widget.correct_page)
+    viewer.reset_view()
+    widget.prompts.start()
+    widget.prompts.layers.clicked.emit(100.0, 60.0, True)
+    widget.prompts.layers.clicked.emit(150.0, 150.0, False)
+    wait(lambda: widget.prompts.found is not None)
     studio.take("correct")
+    widget.prompts.stop()
 
 
-PAGES = {page.__name__: page for page in (segment, tune, review, correct)}
+PAGES = {
+    "segment": segment,
+    "input": which,
+    "tune": tune,
+    "review": review,
+    "correct": correct,
+}
 
 
 def main() -> None:

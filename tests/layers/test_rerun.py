@@ -565,3 +565,14 @@ def test_what_is_hidden_is_not_read(
     shown = show_result(viewer, image, run(image, 1))
     assert shown["regions"]._slice.empty
     assert not shown["refined"]._slice.empty
+
+
+def test_what_is_being_made_is_no_output_yet(viewer, image, run) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(len(outputs_of(viewer, image)))
+
+    show_result(viewer, image, run(image, 1), between=look)
+    assert set(seen) == {0}
+    assert len(outputs_of(viewer, image)) == 1

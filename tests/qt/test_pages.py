@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from qtpy.QtCore import Qt
 
 from napari_s2clip.user_memory import UserMemory
 
-from ..conftest import FakeModels
+if TYPE_CHECKING:
+    from ..conftest import FakeModels
 
 
 @pytest.fixture
@@ -23,9 +24,7 @@ def ran(viewer: Any, widget: Any, models: Any, finish: Any) -> Any:
     return widget
 
 
-def test_review_works_on_the_refined_layer(
-    viewer: Any, ran: Any, qtbot: Any
-) -> None:
+def test_review_works_on_the_refined_layer(viewer: Any, ran: Any, qtbot: Any) -> None:
     ran.pages.setCurrentWidget(ran.review_page)
     refined = viewer.layers["photo refined"]
     before = refined.data.copy()

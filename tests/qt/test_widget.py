@@ -279,7 +279,7 @@ def test_in_a_low_window_nothing_is_out_of_sight(
     assert low.classes.view.height() >= 90
 
 
-@pytest.mark.parametrize("page", range(4))
+@pytest.mark.parametrize("page", range(5))
 def test_where_a_page_scrolls_the_button_and_the_words_stay(
     low: Any, finish: Any, qtbot: Any, page: int
 ) -> None:

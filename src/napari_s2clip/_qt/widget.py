@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -106,14 +107,18 @@ class S2CLIPWidget(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Image", self.image)
         self.pages = QTabWidget()
-        self.segment_page = Page(
-            self.classes, self.models, self.scope, self.outputs, stretched=self.classes
-        )
+        self.segment_page = Page(self.classes, self.models, stretched=self.classes)
+        self.input_page = Page(self.scope, self.outputs)
         self.tune_page = Page(self.tune)
         self.review_page = Page(self.review, stretched=self.review)
         self.correct_page = Page(self.prompts)
         for page, title, about in (
-            (self.segment_page, "Segment", "Classes, models, and what is segmented."),
+            (
+                self.segment_page,
+                "Segment",
+                "What is looked for, and by which models.",
+            ),
+            (self.input_page, "Input", "Area, slices, channels; what becomes of it."),
             (self.tune_page, "Tune", "Thresholds that act at once."),
             (self.review_page, "Review", "Regions one by one, doubtful ones first."),
             (self.correct_page, "Correct", "Objects by clicks and boxes, with SAM."),
@@ -262,7 +267,15 @@ class S2CLIPWidget(QWidget):
         self.prompts.set_classes(classes)
 
     def _on_choice(self, *_: Any) -> None:
-        """Let prompts be answered by the models that are chosen now."""
+        """Let prompts be answered by the models that are chosen now, on what they see.
+
+        A prompt looks at the slice that is shown, at any place of it.
+        """
+        layer = self.image.layer()
+        if layer is not None:
+            with suppress(ValueError):  # a run says what is wrong
+                scope = self.scope.scope(self._viewer, layer)
+                self.prompts.set_scope(replace(scope, ranges=(), window=None))
         choice = self._choice()
         if self._prompt_key != choice.key:
             self._prompt_key = choice.key
@@ -392,6 +405,7 @@ class S2CLIPWidget(QWidget):
                 "live": self.tune.live.isChecked(),
                 "edited": self.outputs.edited,
                 "probabilities": self.outputs.probabilities.isChecked(),
+                "scope": self.scope.state(),
             },
         )
 
@@ -414,6 +428,9 @@ class S2CLIPWidget(QWidget):
         if panel.get("page") in range(self.pages.count()):
             self.pages.setCurrentIndex(int(panel["page"]))
         self.tune.live.setChecked(panel.get("live") is not False)
+        scope = panel.get("scope")
+        if isinstance(scope, Mapping):
+            self.scope.restore(scope)
         self.outputs.choose(
             str(panel.get("edited")), probabilities=panel.get("probabilities") is True
         )

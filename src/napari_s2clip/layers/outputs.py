@@ -72,7 +72,8 @@ def outputs_of(viewer: ViewerModel, layer: Image) -> list[OutputSet]:
     groups: dict[int, dict[str, tuple[Labels, dict[str, Any], State]]] = {}
     for labels, entry in our_maps(viewer, layer):
         state = state_of(labels)
-        if state is not None:
+        # One that is just being made belongs to no set yet.
+        if state is not None and "group" in entry:
             groups.setdefault(entry["group"], {})[entry["stage"]] = (
                 labels,
                 entry,
