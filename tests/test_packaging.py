@@ -42,7 +42,7 @@ def dotted(path: Path) -> str:
 
 
 def is_gui(path: Path) -> bool:
-    return path.relative_to(PACKAGE).parts[0] in {"_qt", "layers.py"}
+    return path.relative_to(PACKAGE).parts[0] in {"_qt", "layers"}
 
 
 CORE = [path for path in SOURCES if not is_gui(path)]
