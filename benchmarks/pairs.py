@@ -12,12 +12,16 @@ __all__ = ["Pair", "Timing", "compare"]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two ways of the same work; both are called without arguments."""
+    """Two ways of the same work; both are called without arguments.
+
+    What comes ``before`` each of them is not timed.
+    """
 
     name: str
     ours: Callable[[], object]
     other: Callable[[], object]
     other_name: str
+    before: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class Timing:
     rounds: int
 
 
-def _milliseconds(function: Callable[[], object]) -> float:
+def _milliseconds(
+    function: Callable[[], object], before: Callable[[], object]
+) -> float:
+    before()
     started = time.perf_counter()
     function()
     return 1e3 * (time.perf_counter() - started)
@@ -45,7 +52,8 @@ def compare(pair: Pair, rounds: int = 7) -> Timing:
     """
     pair.ours(), pair.other()
     times = [
-        (_milliseconds(pair.ours), _milliseconds(pair.other)) for _ in range(rounds)
+        (_milliseconds(pair.ours, pair.before), _milliseconds(pair.other, pair.before))
+        for _ in range(rounds)
     ]
     return Timing(
         pair.name,

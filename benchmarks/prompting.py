@@ -91,6 +91,12 @@ class Window:
         self._wait(lambda: self.panel.found is not before)
         self._wait(lambda: self.drawn > self.shown)
 
+    def rest(self) -> None:
+        """Let the window finish what came after the mask."""
+        for _ in range(10):
+            self.app.processEvents()
+            time.sleep(0.01)
+
     def second_click(self, *, anew: bool = False) -> None:
         """One more click on the object of the first one."""
         if anew:
@@ -109,6 +115,7 @@ def prompting_pairs() -> Iterator[Pair]:
             window.second_click,
             lambda: window.second_click(anew=True),
             "encoding the image anew",
+            window.rest,
         )
     finally:
         window.panel.stop()

@@ -32,8 +32,8 @@ KEYS: Final[Mapping[str, str]] = {
     "U": "undo the last prompt",
     "Shift-U": "redo it",
     "Q": "clear all prompts",
-    "N": "clicks mean outside, or inside again",
-    "G": "improve the label under the pointer",
+    "N": "clicks mean outside, or not",
+    "G": "improve the label pointed at",
     ",": "previous class",
     ".": "next class",
 }
@@ -45,7 +45,7 @@ _CTRL: Final = "Cmd" if sys.platform == "darwin" else "Ctrl"
 
 _MOUSE: Final = {
     "Click": "inside the object",
-    f"{_CTRL}+click": "outside it; also the right button",
+    f"{_CTRL}+click": "outside it; or right click",
     "Shift+drag": "a box around it",
     "Drag": "moves the view",
 }

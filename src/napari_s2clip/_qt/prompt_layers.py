@@ -87,8 +87,8 @@ class PromptLayers(QObject):
             ndim=ndim,
             name=points,
             size=_size(plane),
-            # On the screen, whatever the zoom is.
-            canvas_size_limits=(12, 18),
+            # On the screen. The lower limit counts for the border too, at its half.
+            canvas_size_limits=(2, 26),
             border_color="white",
             **options,
         )
@@ -336,8 +336,8 @@ def _ignoring_the_layer(function: Callable[[], object]) -> Callable[[Layer], Non
 
 
 def _size(plane: Plane) -> float:
-    """Of a click, in pixels of the image."""
-    return max(3.0, min(max(plane.shape), 1024) / 40)
+    """Of a click, in pixels of the image: on the screen too large, and so limited."""
+    return max(3.0, max(plane.shape) / 16)
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:

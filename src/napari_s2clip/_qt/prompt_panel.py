@@ -30,6 +30,9 @@ __all__ = ["PromptPanel"]
 _FOLLOW_MS = 150
 """A slider that moves is followed when it rests."""
 
+_DRAW_MS = 100
+"""Prompts are drawn with their mask, unless it takes longer: drawing takes longest."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
@@ -83,10 +86,8 @@ class PromptPanel(QWidget):
         self.work = Newest(self)
         self.work.finished.connect(self._on_finished)
         self.work.reported.connect(self._on_progress)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_FOLLOW_MS)
-        self._rest.timeout.connect(self._follow)
+        self._rest = _timer(self, _FOLLOW_MS, self._follow)
+        self._draw = _timer(self, _DRAW_MS, self._show_prompts)
         form.toggle.clicked.connect(self._on_toggle)
         form.commit.clicked.connect(self.commit)
         form.undo.clicked.connect(self.undo)
@@ -210,6 +211,7 @@ class PromptPanel(QWidget):
             layers.deleteLater()
         self.session = PromptSession((0, 0))
         self.found, self._commit_wanted = None, False
+        self._draw.stop()
         self._done.clear()
 
     def _acts(self) -> tuple[Callable[[], object], ...]:
@@ -287,9 +289,8 @@ class PromptPanel(QWidget):
         x0, x1 = np.clip((x0, x1), 0, width)
         y0, y1 = np.clip((y0, y1), 0, height)
         self._add(lambda: self.session.set_box(x0, y0, x1, y1))
-        if self.layers is not None:
-            # What was drawn while dragging goes if it was refused.
-            self.layers.show_prompts(self.session.prompts)
+        # What was drawn while dragging goes if it was refused.
+        self._show_prompts()
 
     def _add(self, act: Callable[[], None]) -> None:
         if not self.active:
@@ -307,12 +308,18 @@ class PromptPanel(QWidget):
         self._changed()
 
     def _changed(self) -> None:
-        """Ask SAM first: it works while the prompts are drawn."""
         self._commit_wanted = False
         self._ask()
+        if self.work.busy:
+            self._draw.start()
+        else:
+            self._show_prompts()
+        self._show_possible()
+
+    def _show_prompts(self) -> None:
+        self._draw.stop()
         if self.layers is not None:
             self.layers.show_prompts(self.session.prompts)
-        self._show_possible()
 
     # SAM.
 
@@ -402,6 +409,7 @@ class PromptPanel(QWidget):
         self._seen = seen
         if not current:
             return
+        self._show_prompts()
         self._show_found(found)
         if found is not None:
             self.form.show_status(
@@ -464,7 +472,7 @@ class PromptPanel(QWidget):
             return
         self._done.append(labels)
         self.session.begin_anew()
-        self.layers.show_prompts(self.session.prompts)
+        self._show_prompts()
         self._show_found(None)
         count = len(edit.index[0])
         self.form.show_status(f"{count:,} px of {labels.name} are now {name}.")
@@ -569,6 +577,14 @@ class PromptPanel(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
         return super().event(event)
+
+
+def _timer(parent: QWidget, milliseconds: int, act: Callable[[], None]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(act)
+    return timer
 
 
 def _where(plane: Plane) -> tuple[Any, ...]:
