@@ -865,6 +865,19 @@ def test_of_a_large_image_a_part_is_encoded(other: Any) -> None:
     assert (2990, 2490) in hand.shown
 
 
+def test_of_a_large_label_what_is_around_the_pointer_is_improved(other: Any) -> None:
+    labels = np.zeros((3000, 2500), np.uint16)
+    labels[100:] = 2
+    hand = other(np.zeros((3000, 2500), np.uint8), labels)
+    begin(hand)
+    hand.viewer.cursor.position = (1500, 1200)
+    hand.key("G")
+    hand.wait()
+    start = hand.panel.session.prompts.start
+    assert start.window.corners == (476, 176, 2524, 2224)
+    assert start.mask.all()
+
+
 def test_prompts_too_far_apart_are_refused(other: Any) -> None:
     import dask.array
 

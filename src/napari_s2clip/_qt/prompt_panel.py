@@ -19,7 +19,15 @@ from ..image import RGBImage
 from ..planes import Plane, Scope, take_target
 from ..progress import CancelToken, Progress, ProgressCallback
 from ..prompt_engine import Embeddings, PromptEngine, predict
-from ..prompting import Found, Prompts, PromptSession, Window, choose_window, commit
+from ..prompting import (
+    SIDE,
+    Found,
+    Prompts,
+    PromptSession,
+    Window,
+    choose_window,
+    commit,
+)
 from .newest import Newest
 from .prompt_form import KEYS, PromptForm
 from .prompt_layers import PromptLayers, place_in
@@ -595,16 +603,30 @@ def _where(plane: Plane) -> tuple[Any, ...]:
 def _patch(
     labels: Labels, where: tuple[int | slice, ...], point: tuple[float, float]
 ) -> tuple[Any, int, int]:
-    """Connected pixels of one class around a point of the plane, and where they are."""
+    """Connected pixels of one class around a point of the plane, and where they are.
+
+    Of a large plane only what is around the point is read.
+    """
     from scipy.ndimage import find_objects, label
 
+    rows, columns = (part for part in where if isinstance(part, slice))
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    window = choose_window(shape, point, side=2 * SIDE)
+    sides = iter(window.slices)
+    part = tuple(_inside(p, next(sides)) if isinstance(p, slice) else p for p in where)
     x, y = (int(np.floor(v)) for v in point)
-    plane = np.asarray(labels.data[where])
+    x, y = x - window.left, y - window.top
+    plane = np.asarray(labels.data[part])
     if not (0 <= y < plane.shape[0] and 0 <= x < plane.shape[1]) or not plane[y, x]:
         raise ValueError("There is no label under the pointer.")
     parts, _ = label(plane == plane[y, x])
-    rows, columns = find_objects(parts)[parts[y, x] - 1]
-    return parts[rows, columns] == parts[y, x], rows.start, columns.start
+    down, across = find_objects(parts)[parts[y, x] - 1]
+    mask = parts[down, across] == parts[y, x]
+    return mask, window.top + down.start, window.left + across.start
+
+
+def _inside(whole: slice, part: slice) -> slice:
+    return slice(whole.start + part.start, whole.start + part.stop)
 
 
 def _apply(labels: Labels, edit: Edit) -> None:
