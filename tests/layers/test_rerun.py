@@ -11,7 +11,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_s2clip.edits import Edit
-from napari_s2clip.layers import apply_edit, is_edited, show_result
+from napari_s2clip.layers import apply_edit, is_edited, outputs_of, show_result
 from napari_s2clip.layers import history as history_module
 from napari_s2clip.maps import new_map
 
@@ -567,8 +567,10 @@ def test_what_is_hidden_is_not_read(
     assert not shown["refined"]._slice.empty
 
 
-def test_what_is_being_made_is_no_output_yet(viewer, image, run) -> None:
-    seen = []
+def test_what_is_being_made_is_no_output_yet(
+    viewer: ViewerModel, image: Image, run: Run
+) -> None:
+    seen: list[int] = []
 
     def look() -> None:
         seen.append(len(outputs_of(viewer, image)))
