@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+)
 
 from napari_s2clip.user_memory import UserMemory
 
@@ -180,3 +188,36 @@ def test_the_pages_say_what_they_are(widget: Any) -> None:
     for index in range(widget.pages.count()):
         assert widget.pages.tabText(index)
         assert widget.pages.tabToolTip(index)
+
+
+def mnemonics(widget: Any) -> list[str]:
+    """Letters that act with Alt while a page is shown."""
+    texts = [
+        part.text()
+        for kind in (QLabel, QAbstractButton)
+        for part in widget.findChildren(kind)
+        if part.isVisibleTo(widget) and "<" not in part.text()
+    ]
+    return [m for text in texts for m in re.findall(r"&(\w)", text.casefold())]
+
+
+def test_every_key_with_alt_is_one_control(viewer: Any, ran: Any) -> None:
+    menus = "fvlpwh"  # of napari's menu bar
+    ran.scope.set_layer(viewer.add_image(np.zeros((3, 4, 8, 12)), name="stack"))
+    for index in range(ran.pages.count()):
+        ran.pages.setCurrentIndex(index)
+        letters = mnemonics(ran)
+        assert len(letters) == len(set(letters)), ran.pages.tabText(index)
+        assert not set(letters) & set(menus), ran.pages.tabText(index)
+
+
+def test_every_control_says_what_it_does(viewer: Any, ran: Any) -> None:
+    mute = []
+    for kind in (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit):
+        for part in ran.findChildren(kind):
+            said = part.toolTip() or part.parentWidget().toolTip()
+            # Arrows of Qt's own, where tabs or cells have no room.
+            own = part.objectName().startswith(("qt_", "Scroll"))
+            if not said and not own and part.isVisibleTo(ran):
+                mute.append(getattr(part, "text", part.objectName)())
+    assert mute == []

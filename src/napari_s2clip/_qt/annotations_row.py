@@ -119,13 +119,13 @@ class AnnotationsRow(QWidget):
         self._restoring = False
         self._window: Callable[[], QMainWindow | None] = lambda: None
 
-        self.button = QPushButton("Sa&ve annotations")
+        self.button = QPushButton("&Save annotations")
         self.button.setToolTip(
             "Save the labels, classes and review of this image in a folder beside it.\n"
             "From then on changes are saved by themselves."
         )
         self.button.clicked.connect(self.save)
-        self.restore_button = QPushButton("R&estore")
+        self.restore_button = QPushButton("Restore")
         self.restore_button.setToolTip(
             "Bring back the annotations that are beside this image.\n"
             "Layers that are in the viewer stay."

@@ -47,7 +47,7 @@ class OutputsRow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         layout.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        layout.addRow("Edited &layers", self.edited_box)
+        layout.addRow("Edited la&yers", self.edited_box)
         layout.addRow(self.probabilities)
 
     @property

@@ -58,7 +58,7 @@ class PromptForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.toggle = QPushButton("Correct by &clicks")
+        self.toggle = QPushButton("Correct b&y clicks")
         self.toggle.setCheckable(True)
         self.toggle.setToolTip(
             "Click on objects in the image: SAM draws their edge.\n"
@@ -85,7 +85,7 @@ class PromptForm(QWidget):
         )
         self.redo = QPushButton("R&edo")
         self.redo.setToolTip("Bring back a prompt. Key Shift+U.")
-        self.clear = QPushButton("Cl&ear")
+        self.clear = QPushButton("Clea&r")
         self.clear.setToolTip("Take back all prompts. Key Q.")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -110,7 +110,7 @@ class PromptForm(QWidget):
         column.addWidget(self.toggle)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        label = QLabel("C&lass")
+        label = QLabel("&Class")
         label.setBuddy(self.classes)
         form.addRow(label, self.classes)
         column.addLayout(form)
@@ -162,7 +162,7 @@ class PromptForm(QWidget):
     def show_active(self, active: bool) -> None:
         """Whether clicks are prompts now."""
         self.toggle.setChecked(active)
-        self.toggle.setText("Stop &correcting" if active else "Correct by &clicks")
+        self.toggle.setText("Stop correctin&g" if active else "Correct b&y clicks")
 
     def show_possible(self, *, commit: bool, undo: bool, redo: bool) -> None:
         """What can be done now."""

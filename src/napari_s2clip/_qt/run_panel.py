@@ -34,6 +34,10 @@ class RunPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.button = QPushButton("Run")
+        self.button.setToolTip(
+            "Segment what is chosen. Meanwhile the button cancels; nothing is changed\n"
+            "then."
+        )
         self.button.clicked.connect(self._on_click)
         self.bar = QProgressBar()
         self.bar.setRange(0, 100 * len(STAGES))

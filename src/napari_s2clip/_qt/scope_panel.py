@@ -51,7 +51,7 @@ class ScopePanel(QWidget):
             {"As shown": "shown", "Percentiles": "percentile"},
         )
         self.tiles = TileRow()
-        self.preview = QPushButton("Previe&w")
+        self.preview = QPushButton("Preview")
         self.preview.setToolTip("Show a picture of what the models see.")
         self.preview.clicked.connect(self._preview)
         self.dialog: PreviewDialog | None = None
@@ -76,12 +76,12 @@ class ScopePanel(QWidget):
         # In a narrow dock the label is above what has no room beside it.
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         for text, field in (
-            ("Ar&ea", self.area),
-            ("&Level", self.level),
-            ("C&hannels", self.channels),
+            ("&Area", self.area),
+            ("Lev&el", self.level),
+            ("Cha&nnels", self.channels),
             ("C&ontrast", self.contrast),
             ("&Tiles", self.tiles),
-            ("O&verlap", self.tiles.overlap),
+            ("Ove&rlap", self.tiles.overlap),
         ):
             form.addRow(text, field)
         form.addRow(self.preview)
