@@ -59,10 +59,19 @@ def test_rerun_changes_untouched_layers_in_place(
     assert second.notes == ()
 
 
+@pytest.mark.parametrize("boxes", [True, False])
 @pytest.mark.parametrize("stage", STAGES)  # two of them are hidden
 def test_rerun_is_one_undo_step(
-    viewer: ViewerModel, image: Image, two: Any, stage: str
+    viewer: ViewerModel,
+    image: Image,
+    two: Any,
+    stage: str,
+    boxes: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # The history holds boxes where napari lets us, else places and labels of pixels.
+    if not boxes:
+        monkeypatch.setattr(history_module, "AMEND_BYTES", 0)
     labels = show_result(viewer, image, two[0])[stage]
     before = labels.data.copy()
     show_result(viewer, image, two[1])

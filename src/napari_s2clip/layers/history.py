@@ -109,6 +109,7 @@ def amend_step(
     """Let a step lead to other labels, as if those before were never there.
 
     Much faster than undo and a new step: the history holds boxes instead of pixels.
+    What it holds is the list that napari gives with the event of the step.
 
     Parameters
     ----------

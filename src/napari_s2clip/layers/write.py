@@ -188,7 +188,6 @@ def update(
     """
     step = state.step if amend else None
     item = step.item if step is not None else None
-    edits: list[Edit] = []
     left: list[Left] = []
     wanted: list[tuple[Box, NDArray[Any]]] = []
     written = state.versions.settled(labels.data, source.boxes)
@@ -199,21 +198,18 @@ def update(
         written = written.replaced(part, piece.remembered)
         if piece.alone is not None:
             left.append((part, piece.alone))
-        differ = now != piece.new
-        pixels += int(np.count_nonzero(differ))
+        differ = int(np.count_nonzero(now != piece.new))
+        if differ or item is not None:
+            wanted.append((part, piece.new))
+        pixels += differ
         if not fits(state.costs, cost(pixels, labels.ndim, size)):
             return None
-        if item is not None:
-            wanted.append((part, piece.new))
-        elif differ.any():
-            edits.append(Edit.of(part, differ, piece.new))
     state.writing = True
     try:
-        if item is not None and step is not None:
-            if pixels:
-                item = _amended(labels, step, wanted)
-        elif edits:
-            item = write_step(labels, edits)
+        if pixels and item is not None and step is not None:
+            item = _amended(labels, step, wanted)
+        elif pixels:
+            item = _written(labels, wanted, cost(pixels, labels.ndim, size))
             state.costs.append(cost(pixels, labels.ndim, size))
     finally:
         state.writing = False
@@ -222,16 +218,29 @@ def update(
     return left
 
 
-def _amended(
-    labels: Labels, step: Step, wanted: Sequence[tuple[Box, NDArray[Any]]]
-) -> list[Any] | None:
+_Wanted: TypeAlias = Sequence[tuple[Box, NDArray[Any]]]
+
+
+def _written(labels: Labels, wanted: _Wanted, pixelwise: int) -> list[Any] | None:
+    """Make a step, of boxes if they take less memory than so many bytes of pixels."""
+    if sum(2 * values.nbytes for _, values in wanted) > pixelwise:
+        return write_step(labels, _edits(labels, wanted))
+    edit = next(iter(_edits(labels, wanted)))
+    pixel = Edit(tuple(i[:1] for i in edit.index), np.asarray(edit.values)[:1])
+    item = write_step(labels, [pixel])
+    return _amended(labels, Step(item, [part for part, _ in wanted]), wanted)
+
+
+def _amended(labels: Labels, step: Step, wanted: _Wanted) -> list[Any] | None:
     boxes, new = zip(*wanted, strict=True)
     if amend_step(labels, step, boxes, new):
         return step.item
     labels.undo()
-    edits = []
+    return write_step(labels, _edits(labels, wanted))
+
+
+def _edits(labels: Labels, wanted: _Wanted) -> Iterator[Edit]:
     for part, values in wanted:
         differ = np.asarray(labels.data[part]) != values
         if differ.any():
-            edits.append(Edit.of(part, differ, values))
-    return write_step(labels, edits)
+            yield Edit.of(part, differ, values)
