@@ -2,8 +2,8 @@
 
 ``--only`` takes some of the groups: ``small``, ``refining`` and ``live`` (demo models,
 seconds), ``encoding`` and ``sam`` (real sizes with random weights, minutes),
-``memory``, and ``prompting`` (demo models, in a window; left out where there is no
-screen).
+``memory``, and ``prompting`` and ``window`` (demo models, in a window; left out where
+there is no screen).
 """
 
 from __future__ import annotations
@@ -23,9 +23,19 @@ from .live import live_pairs
 from .pairs import compare
 from .prompting import prompting_pairs
 from .refining import encoder_memory, refining_pairs, sam_pairs
+from .window import window_figures
 from .work import pairs
 
-GROUPS = ("small", "refining", "live", "sam", "encoding", "memory", "prompting")
+GROUPS = (
+    "small",
+    "refining",
+    "live",
+    "sam",
+    "encoding",
+    "memory",
+    "prompting",
+    "window",
+)
 
 
 def main() -> None:
@@ -79,12 +89,29 @@ def main() -> None:
             f"{item['loaded_mb']:.0f} MB",
             flush=True,
         )
+    window = {}
+    if "window" in options.only and _has_screen():
+        window = window_figures(options.rounds)
+        gaps = ", ".join(f"{gap:.0f}" for gap in window["later_run_gaps_ms"])
+        print(
+            f"window of {window['size']} px and {window['classes']} classes: stands "
+            f"still for {window['first_run_gap_ms']:.0f} ms at most in the first run, "
+            f"{gaps} ms in later ones",
+            flush=True,
+        )
+        for name, change in window["changes"].items():
+            print(
+                f"{name}: labels after {change['median_ms']:.0f} ms, stands still for "
+                f"{change['longest_gap_ms']:.0f} ms at most",
+                flush=True,
+            )
     options.json.parent.mkdir(parents=True, exist_ok=True)
     result = {
         "machine": machine,
         "timings": timings,
         "memory": memory,
         "sam_memory": encoders,
+        "window": window,
     }
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 

@@ -107,6 +107,7 @@ def correct(studio: Studio) -> None:
     widget.pages.setCurrentWidget(widget.correct_page)
     viewer.reset_view()
     widget.prompts.start()
+    assert widget.prompts.layers is not None
     widget.prompts.layers.clicked.emit(100.0, 60.0, True)
     widget.prompts.layers.clicked.emit(150.0, 150.0, False)
     wait(lambda: widget.prompts.found is not None)

@@ -1,0 +1,139 @@
+"""What the user feels: how long the window stands still, how soon a threshold acts."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from napari_s2clip.demo.scenes import draw_scene
+from napari_s2clip.demo.vocabulary import VOCABULARY
+
+__all__ = ["window_figures"]
+
+SIZE = 1024
+CLASSES = 10
+LONGEST = 300.0
+"""Seconds after which something is wrong."""
+
+
+class Dock:
+    """A viewer with a scene and the dock; one image after another."""
+
+    def __init__(self) -> None:
+        import napari
+        from qtpy.QtWidgets import QApplication
+
+        from napari_s2clip._qt.widget import S2CLIPWidget
+
+        self.viewer = napari.Viewer()
+        self.app = QApplication.instance()
+        self.widget = S2CLIPWidget(napari_viewer=self.viewer)
+        self.viewer.window.add_dock_widget(self.widget)
+        self.gaps: list[float] = []
+
+    def add(self, seed: int) -> None:
+        """Another scene, with ten classes."""
+        scene = draw_scene(SIZE, np.random.default_rng(seed), difficulty="hard")
+        layer = self.viewer.add_image(scene.image, rgb=True)
+        self.widget.image.choose(layer)
+        others = [name for name in VOCABULARY if name not in scene.names]
+        self.widget.classes.set_lines("\n".join([*scene.names, *others][:CLASSES]))
+        self.rest()
+
+    def turn(self, until: Callable[[], bool]) -> None:
+        """Turn the event loop as Qt does, and note when it stood still."""
+        from qtpy.QtCore import QEventLoop, QTimer
+
+        loop, beat = QEventLoop(), QTimer()
+        beat.setInterval(5)
+        last = [time.perf_counter()]
+        end = last[0] + LONGEST
+
+        def look() -> None:
+            now = time.perf_counter()
+            self.gaps.append(now - last[0])
+            last[0] = now
+            if until() or now > end:
+                loop.quit()
+
+        beat.timeout.connect(look)
+        beat.start()
+        getattr(loop, "exec", getattr(loop, "exec_", None))()
+        beat.stop()
+
+    def rest(self) -> None:
+        """Let the window finish what is due."""
+        end = time.perf_counter() + 0.5
+        self.turn(lambda: time.perf_counter() > end)
+
+    def run(self) -> float:
+        """One run; the longest time in ms that the window stood still."""
+        self.gaps.clear()
+        self.widget.start()
+        self.turn(lambda: not self.widget.runs.busy)
+        longest = 1e3 * max(self.gaps)
+        self.rest()
+        return longest
+
+    def change(self, name: str, value: Any) -> tuple[float, float]:
+        """Until a changed control has acted, and the longest gap, in ms."""
+        ended: list[float] = []
+        self.widget.runs.ended.connect(self._note(ended))
+        self.gaps.clear()
+        started = time.perf_counter()
+        self.widget.tune.editors[name].value = value
+        self.turn(lambda: bool(ended) and not self.widget.runs.busy)
+        took = 1e3 * (time.perf_counter() - started)
+        longest = 1e3 * max(self.gaps)
+        self.rest()
+        return took, longest
+
+    def _note(self, ended: list[float]) -> Callable[..., None]:
+        return lambda *_: ended.append(time.perf_counter())
+
+    def close(self) -> None:
+        """Close the window."""
+        self.viewer.close()
+
+
+def window_figures(rounds: int) -> dict[str, Any]:
+    """Needs a screen: ``python tools/headless.py python -m benchmarks``.
+
+    The first run of a window also imports and loads; figures are those of later ones.
+    Thresholds go up and down between two values that were both seen before.
+    """
+    dock = Dock()
+    try:
+        dock.add(0)
+        first = dock.run()
+        later = []
+        for seed in range(1, 4):
+            dock.add(seed)
+            later.append(dock.run())
+        changes = {}
+        for name, values in (
+            ("probability_threshold", (0.1, 0.2)),
+            ("coarse_threshold", (0.3, 0.4)),
+            ("iou_threshold", (0.7, 0.9)),
+            ("min_region_area", (100, 400)),
+        ):
+            for value in values:
+                dock.change(name, value)
+            found = [dock.change(name, values[i % 2]) for i in range(rounds)]
+            changes[name] = {
+                "median_ms": statistics.median(took for took, _ in found),
+                "longest_gap_ms": max(gap for _, gap in found),
+            }
+        return {
+            "size": SIZE,
+            "classes": CLASSES,
+            "first_run_gap_ms": first,
+            "later_run_gaps_ms": later,
+            "changes": changes,
+        }
+    finally:
+        dock.close()
