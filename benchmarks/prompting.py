@@ -46,7 +46,7 @@ class Window:
         # The canvas is no public part of napari, and nothing else says what is drawn.
         canvas = self.viewer.window._qt_viewer.canvas  # noqa: SLF001
         canvas._scene_canvas.events.draw.connect(self._on_draw)  # noqa: SLF001
-        self.panel.work.finished.connect(self._on_shown)
+        self.panel.asker.answered.connect(self._on_shown)
         self.panel.start()
         rows, columns = np.nonzero(scene.instances == 1)
         self.first = rows.mean(), columns.mean()
@@ -100,8 +100,7 @@ class Window:
     def second_click(self, *, anew: bool = False) -> None:
         """One more click on the object of the first one."""
         if anew:
-            self.panel._embeddings.clear()  # noqa: SLF001
-            self.panel._seen = None  # noqa: SLF001
+            self.panel.asker.set_engine(self.panel.asker.engine)
         self.turn += 1
         self.click(*self.points[self.turn % len(self.points)])
 

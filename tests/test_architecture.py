@@ -58,7 +58,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "layers",
         "user_memory",
         *("io", "batch", "evaluation", "planes", "maps", "tiles", "targets", "layers"),
-        *("prompting", "prompt_engine"),
+        *("prompting", "prompt_edits", "prompt_engine"),
         *("demo.scenes", "demo.textures", "sample_data"),
     ),
     ("_qt", "cli", "__main__", "demo.*"),

@@ -5,13 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_s2clip.prompting import (
-    Found,
-    PromptSession,
-    Window,
-    choose_window,
-    commit,
-)
+from napari_s2clip.prompt_edits import commit, label_around
+from napari_s2clip.prompting import Found, PromptSession, Window, choose_window
 
 
 @pytest.fixture
@@ -238,3 +233,17 @@ def test_a_mask_outside_the_layer_is_refused() -> None:
     at = slice(0, 2), slice(0, 2)
     with pytest.raises(ValueError, match="outside the layer, whose axis 0 has 1 px"):
         commit(found([[1, 1], [1, 1]]), labels, at, 3)
+
+
+def test_the_label_around_a_point_is_one_piece_of_its_class() -> None:
+    labels = np.zeros((2, 5, 6), np.uint16)
+    labels[1, 1:3, 2:4] = 7
+    labels[1, 1, 4] = 8
+    labels[1, 4, 5] = 7
+    # The plane begins at the second row and column.
+    at = 1, slice(1, 5), slice(1, 6)
+    mask, top, left = label_around(labels, at, (2.5, 0.5))
+    assert (mask.tolist(), top, left) == ([[True, True], [True, True]], 0, 1)
+    for point in ((0.5, 0.5), (-1, 0), (9, 9)):
+        with pytest.raises(ValueError, match="no label under the pointer"):
+            label_around(labels, at, point)

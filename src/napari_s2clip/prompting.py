@@ -1,4 +1,4 @@
-"""Labels corrected by clicks and boxes: what was clicked, and the edit it becomes."""
+"""Labels corrected by clicks and boxes: what was clicked, and what SAM made of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .edits import Edit
 
 __all__ = [
     "MAX_SIDE",
@@ -20,7 +18,6 @@ __all__ = [
     "Start",
     "Window",
     "choose_window",
-    "commit",
 ]
 
 SIDE: Final = 1024
@@ -302,72 +299,3 @@ def choose_window(
         ends.append((first, min(length, first + side)))
     (top, bottom), (left, right) = ends
     return Window(top, left, bottom, right)
-
-
-def commit(
-    found: Found,
-    labels: Any,
-    at: tuple[int | slice, ...],
-    value: int,
-    *,
-    overwrite: bool = False,
-) -> Edit | None:
-    """The edit that gives the pixels of a mask to a class.
-
-    Parameters
-    ----------
-    found : Found
-    labels : array_like of int
-        The array of the whole Labels layer; only what the mask covers is read.
-    at : tuple of int or slice
-        Where the plane lies in it: an index for each hidden axis, slices for rows and
-        columns.
-    value : int
-        Label of the class; 0 makes the pixels background, whatever they are.
-    overwrite : bool
-        Whether pixels of other classes are taken too, not only background.
-
-    Returns
-    -------
-    Edit or None
-        None if no pixel would change.
-
-    Raises
-    ------
-    ValueError
-        If the layer cannot hold the value, or the mask reaches outside it.
-    """
-    limits = np.iinfo(labels.dtype)
-    if not limits.min <= value <= limits.max:
-        raise ValueError(
-            f"class id {value}: the layer holds {limits.min} to {limits.max}; give the "
-            "class a smaller id"
-        )
-    rows, columns = np.flatnonzero(found.mask.any(1)), np.flatnonzero(found.mask.any(0))
-    if not len(rows):
-        return None
-    inner = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    mask = found.mask[inner]
-    firsts = iter(
-        (found.window.top + int(rows[0]), found.window.left + int(columns[0]))
-    )
-    sizes = iter(mask.shape)
-    where: list[int | slice] = []
-    for axis, part in enumerate(at):
-        if isinstance(part, slice):
-            first = int(part.start or 0) + next(firsts)
-            part = slice(first, first + next(sizes))
-        last = part.stop if isinstance(part, slice) else part + 1
-        if last > labels.shape[axis]:
-            raise ValueError(
-                f"mask: it reaches outside the layer, whose axis {axis} has "
-                f"{labels.shape[axis]} px; choose labels of this image"
-            )
-        where.append(part)
-    present = np.asarray(labels[tuple(where)])
-    taken = mask & (present != value)
-    if not overwrite and value != 0:
-        taken &= present == 0
-    if not taken.any():
-        return None
-    return Edit.of(tuple(where), taken, value)

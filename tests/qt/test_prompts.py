@@ -108,7 +108,7 @@ class Hand:
         return handler.press_key(key)
 
     def wait(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.panel.work.busy, timeout=20_000)
+        self.qtbot.waitUntil(lambda: not self.panel.asker.busy, timeout=20_000)
 
     @property
     def said(self) -> str:
@@ -205,6 +205,18 @@ def test_pixels_that_changed_are_encoded_anew(started: Hand) -> None:
     started.viewer.layers["photo"].data = np.full((8, 12, 3), 8, np.uint8)
     started.click(3, 8)
     assert int(started.engine.seen[-1].pixels[0, 0, 0]) == 8
+
+
+def test_pixels_that_change_meanwhile_are_encoded_too(hand: Hand) -> None:
+    hand.engine.hold = True
+    press(hand, "toggle")
+    hand.engine.waiting.wait(10)
+    hand.click(3, 5, wait=False)
+    hand.viewer.layers["photo"].data = np.full((8, 12, 3), 8, np.uint8)
+    hand.engine.go.set()
+    hand.wait()
+    assert int(hand.engine.seen[-1].pixels[0, 0, 0]) == 8
+    assert len(hand.shown) == 9
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,11 @@ from ..classes import ClassSet
 from ..edits import Edit
 from ..image import RGBImage
 from ..planes import Plane, Scope, take_target
-from ..progress import CancelToken, Progress, ProgressCallback
-from ..prompt_engine import Embeddings, PromptEngine, predict
-from ..prompting import (
-    SIDE,
-    Found,
-    Prompts,
-    PromptSession,
-    Window,
-    choose_window,
-    commit,
-)
-from .newest import Newest
+from ..progress import Progress
+from ..prompt_edits import commit, label_around
+from ..prompt_engine import PromptEngine
+from ..prompting import Found, Prompts, PromptSession
+from .prompt_asker import PromptAsker
 from .prompt_form import KEYS, PromptForm
 from .prompt_layers import PromptLayers, place_in
 from .worker import Failure
@@ -40,15 +33,6 @@ _FOLLOW_MS = 150
 
 _DRAW_MS = 100
 """Prompts are drawn with their mask, unless it takes longer: drawing takes longest."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """A window of a plane, encoded."""
-
-    plane: Plane
-    window: Window
-    embedding: Any
 
 
 class PromptPanel(QWidget):
@@ -74,7 +58,6 @@ class PromptPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._engine = engine
         self._image: Image | None = None
         self._scope = Scope()
         self._target: Labels | None = None
@@ -83,17 +66,16 @@ class PromptPanel(QWidget):
         self.layers: PromptLayers | None = None
         self.session = PromptSession((0, 0))
         self.found: Found | None = None
-        self._embeddings = Embeddings()
-        self._seen: _Seen | None = None
         self._commit_wanted = False
         self._done: list[Labels] = []
         self.form = form = PromptForm()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        self.work = Newest(self)
-        self.work.finished.connect(self._on_finished)
-        self.work.reported.connect(self._on_progress)
+        self.asker = PromptAsker(engine, self)
+        self.asker.encoding.connect(self._on_encoding)
+        self.asker.answered.connect(self._on_answer)
+        self.asker.cancelled.connect(self._on_cancelled)
         self._rest = _timer(self, _FOLLOW_MS, self._follow)
         self._draw = _timer(self, _DRAW_MS, self._show_prompts)
         form.toggle.clicked.connect(self._on_toggle)
@@ -111,9 +93,8 @@ class PromptPanel(QWidget):
 
     def set_engine(self, engine: PromptEngine | None) -> None:
         """Set the model behind the prompts; what another one encoded is forgotten."""
-        if engine is not self._engine:
-            self._engine, self._seen = engine, None
-            self._embeddings.clear()
+        if engine is not self.asker.engine:
+            self.asker.set_engine(engine)
             if self.active:
                 self._ask()
 
@@ -143,7 +124,7 @@ class PromptPanel(QWidget):
 
     def remember(self, image: RGBImage, embedding: Any) -> None:
         """Keep an embedding of the engine's SAM that a run has made."""
-        self._embeddings.put(image, embedding)
+        self.asker.remember(image, embedding)
 
     # Start and stop.
 
@@ -171,7 +152,7 @@ class PromptPanel(QWidget):
         self._listens_to = image
         self.form.show_active(True)
         self.form.show_status("Click on an object.")
-        if self._engine is None:
+        if self.asker.engine is None:
             self.needs_model.emit()
         self._ask()
 
@@ -179,13 +160,13 @@ class PromptPanel(QWidget):
         """Take away the layers and keys; prompts that were not kept are lost."""
         if not self.active:
             return
-        self.work.cancel()
+        self.asker.cancel()
         self._rest.stop()
         self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self._viewer.dims.events.disconnect(self._on_dims)
         self._listens_to.events.data.disconnect(self._on_data)
         self._end()
-        self._seen = None
+        self.asker.forget_pixels()
         self.form.show_active(False)
         self.form.show_busy(False)
         self.form.show_status(why)
@@ -257,8 +238,8 @@ class PromptPanel(QWidget):
 
     def cancel(self) -> None:
         """Stop encoding; the prompts stay."""
-        if self.work.busy:
-            self.work.cancel()
+        if self.asker.busy:
+            self.asker.cancel()
             self.form.cancel.setEnabled(False)
             self.form.show_status("Cancelling…")
 
@@ -282,7 +263,7 @@ class PromptPanel(QWidget):
             point = self.layers.at(self._viewer.cursor.position)
             if point is None:
                 raise ValueError("The pointer is in another slice.")
-            mask, top, left = _patch(labels, where, point)
+            mask, top, left = label_around(labels.data, where, point)
         except ValueError as error:
             self.form.show_status(str(error))
             return
@@ -309,16 +290,15 @@ class PromptPanel(QWidget):
         except ValueError as error:
             self.form.show_status(str(error))
             return
-        seen = self._seen
-        if first and seen is not None and type(seen.plane.source.data) is np.ndarray:
-            # The array may have changed without any notice, and reading it is cheap.
-            self._seen = None
+        if first:
+            # The array may have changed without any notice.
+            self.asker.forget_pixels(only_cheap=True)
         self._changed()
 
     def _changed(self) -> None:
         self._commit_wanted = False
         self._ask()
-        if self.work.busy:
+        if self.asker.busy:
             self._draw.start()
         else:
             self._show_prompts()
@@ -333,54 +313,21 @@ class PromptPanel(QWidget):
 
     def _ask(self) -> None:
         """Have the mask of the present prompts made, in a thread."""
-        layers, engine, prompts = self.layers, self._engine, self.session.prompts
+        layers, prompts = self.layers, self.session.prompts
         if layers is None:
             return
-        if engine is None:
+        if self.asker.engine is None:
             self.form.show_status("No model is loaded; run once, then click.")
             return
-        plane, seen = layers.plane, self._seen
         if not prompts.complete:
             self._show_found(None)
             if prompts:
                 self.form.show_status("Click on the object itself, too.")
         try:
-            window = self._window(prompts)
+            self.asker.ask(layers.plane, prompts, self._centre)
         except ValueError as error:
             self._show_found(None)
             self.form.show_status(str(error))
-            return
-        if seen is not None and (seen.plane is not plane or seen.window != window):
-            seen = None
-        if seen is not None and not prompts.complete:
-            return
-        kept = self._embeddings
-
-        def work(
-            progress: ProgressCallback, cancel: CancelToken
-        ) -> tuple[_Seen, Found | None]:
-            known = seen
-            if known is None:
-                image = plane.tile(*window.slices)
-                embedding = kept.get(engine, image, progress, cancel)
-                known = _Seen(plane, window, embedding)
-            if not prompts.complete:
-                return known, None
-            return known, predict(engine, known.embedding, prompts, window)
-
-        self.work.submit((layers, prompts), work)
-
-    def _window(self, prompts: Prompts) -> Window:
-        """What is encoded: still the same if the prompts are inside."""
-        assert self.layers is not None
-        seen, bounds = self._seen, prompts.bounds
-        if (
-            seen is not None
-            and seen.plane is self.layers.plane
-            and (bounds is None or seen.window.holds(*bounds))
-        ):
-            return seen.window
-        return choose_window(self.session.shape, self._centre(), bounds)
 
     def _centre(self) -> tuple[float, float]:
         assert self.layers is not None
@@ -391,37 +338,36 @@ class PromptPanel(QWidget):
         height, width = self.session.shape
         return self.layers.at(position) or (width / 2, height / 2)
 
-    def _on_progress(self, progress: Progress) -> None:
-        if self.active and self.work.busy and not self.work.cancelling:
+    def _on_encoding(self, progress: Progress) -> None:
+        if self.active:
             self.form.show_busy(True, done=progress.done, total=progress.total)
             self.form.show_status("Encoding the image with SAM…")
 
-    def _on_finished(self, tag: tuple[Any, Prompts], outcome: Any) -> None:
-        layers, prompts = tag
-        if layers is not self.layers:
-            return
-        encoded = self._seen is None
-        self.form.show_busy(False)
-        if outcome is None:
+    def _on_cancelled(self, plane: Plane) -> None:
+        if self.layers is not None and self.layers.plane is plane:
             self._commit_wanted = False
+            self.form.show_busy(False)
             self.form.show_status("Cancelled; click to encode again.")
+
+    def _on_answer(
+        self, plane: Plane, prompts: Prompts, answer: Found | Failure | None
+    ) -> None:
+        if self.layers is None or self.layers.plane is not plane:
             return
-        current = prompts == self.session.prompts
-        if isinstance(outcome, Failure):
-            if current:
-                self._commit_wanted = False
-                self._show_found(None)
-                self.form.show_status(outcome.message)
-            return
-        seen, found = outcome
-        self._seen = seen
-        if not current:
+        encoded = not self.form.bar.isHidden()
+        self.form.show_busy(False)
+        if prompts != self.session.prompts:
             return
         self._show_prompts()
-        self._show_found(found)
-        if found is not None:
+        if isinstance(answer, Failure):
+            self._commit_wanted = False
+            self._show_found(None)
+            self.form.show_status(answer.message)
+            return
+        self._show_found(answer)
+        if answer is not None:
             self.form.show_status(
-                "" if found.mask.any() else "SAM finds nothing there; add a click."
+                "" if answer.mask.any() else "SAM finds nothing there; add a click."
             )
         elif encoded and not prompts:
             self.form.show_status("Click on an object.")
@@ -451,7 +397,7 @@ class PromptPanel(QWidget):
         """Give the pixels of the preview to the chosen class."""
         if self.layers is None or not self.session.prompts:
             return
-        if self.work.busy and not self.work.cancelling:
+        if self.asker.busy and not self.asker.cancelling:
             # What is on the way belongs to the last click.
             self._commit_wanted = True
             return
@@ -525,7 +471,7 @@ class PromptPanel(QWidget):
         done = list(self._done)
         was_active = self.layers is not None and self.layers.active
         active = self._viewer.layers.selection.active
-        self.work.cancel()
+        self.asker.cancel()
         self._end()
         self._done = done
         self._begin(plane)
@@ -549,11 +495,14 @@ class PromptPanel(QWidget):
         if self._image is None or self.layers is None:
             return
         plane = self._take(self._image)
-        self._seen = None
+        self.asker.forget_pixels()
         if plane is None:
             return
         if _where(plane) == _where(self.layers.plane):
             self.layers.plane = plane
+            # An answer that is on the way is about the old pixels.
+            if self.session.prompts:
+                self._ask()
         else:
             self._move(plane)
 
@@ -598,35 +547,6 @@ def _timer(parent: QWidget, milliseconds: int, act: Callable[[], None]) -> QTime
 def _where(plane: Plane) -> tuple[Any, ...]:
     """Planes of one image for which this is equal lie on each other."""
     return plane.at, plane.position, plane.shape
-
-
-def _patch(
-    labels: Labels, where: tuple[int | slice, ...], point: tuple[float, float]
-) -> tuple[Any, int, int]:
-    """Connected pixels of one class around a point of the plane, and where they are.
-
-    Of a large plane only what is around the point is read.
-    """
-    from scipy.ndimage import find_objects, label
-
-    rows, columns = (part for part in where if isinstance(part, slice))
-    shape = rows.stop - rows.start, columns.stop - columns.start
-    window = choose_window(shape, point, side=2 * SIDE)
-    sides = iter(window.slices)
-    part = tuple(_inside(p, next(sides)) if isinstance(p, slice) else p for p in where)
-    x, y = (int(np.floor(v)) for v in point)
-    x, y = x - window.left, y - window.top
-    plane = np.asarray(labels.data[part])
-    if not (0 <= y < plane.shape[0] and 0 <= x < plane.shape[1]) or not plane[y, x]:
-        raise ValueError("There is no label under the pointer.")
-    parts, _ = label(plane == plane[y, x])
-    down, across = find_objects(parts)[parts[y, x] - 1]
-    mask = parts[down, across] == parts[y, x]
-    return mask, window.top + down.start, window.left + across.start
-
-
-def _inside(whole: slice, part: slice) -> slice:
-    return slice(whole.start + part.start, whole.start + part.stop)
 
 
 def _apply(labels: Labels, edit: Edit) -> None:
