@@ -74,7 +74,7 @@ class Dock:
         """One run; the longest time in ms that the window stood still."""
         self.gaps.clear()
         self.widget.start()
-        self.turn(lambda: not self.widget.runs.busy)
+        self.turn(lambda: self.widget.settled)
         longest = 1e3 * max(self.gaps)
         self.rest()
         return longest
@@ -86,7 +86,7 @@ class Dock:
         self.gaps.clear()
         started = time.perf_counter()
         self.widget.tune.editors[name].value = value
-        self.turn(lambda: bool(ended) and not self.widget.runs.busy)
+        self.turn(lambda: bool(ended) and self.widget.settled)
         took = 1e3 * (time.perf_counter() - started)
         longest = 1e3 * max(self.gaps)
         self.rest()

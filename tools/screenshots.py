@@ -67,7 +67,7 @@ class Studio:
     def run(self) -> None:
         """Segment the scene."""
         self.widget.start()
-        wait(lambda: not self.widget.runs.busy)
+        wait(lambda: self.widget.settled)
         self.viewer.reset_view()
 
     def close(self) -> None:

@@ -133,6 +133,8 @@ def finish(qtbot: Any) -> Callable[[Any], None]:
     """Wait until a run is over."""
 
     def wait(widget: Any) -> None:
-        qtbot.waitUntil(lambda: not widget.run.running, timeout=60_000)
+        qtbot.waitUntil(
+            lambda: widget.settled and not widget.run.running, timeout=60_000
+        )
 
     return wait

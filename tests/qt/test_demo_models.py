@@ -71,7 +71,7 @@ def test_from_the_first_run_to_a_corrected_label(
             ),
             timeout=20_000,
         )
-        qtbot.waitUntil(lambda: not widget.runs.busy, timeout=20_000)
+        qtbot.waitUntil(lambda: widget.settled, timeout=20_000)
     assert heart.longest < LONGEST
     assert encoders == []
 

@@ -25,7 +25,7 @@ def rest(qtbot: Any) -> Any:
 
     def wait(widget: Any, models: Any, count: int) -> None:
         qtbot.waitUntil(lambda: models.count("segment") >= count, timeout=10_000)
-        qtbot.waitUntil(lambda: not widget.runs.busy, timeout=10_000)
+        qtbot.waitUntil(lambda: widget.settled, timeout=10_000)
 
     return wait
 
@@ -140,16 +140,37 @@ def test_edits_stay_and_the_rest_is_filled(
 
 
 def test_a_drag_is_one_step_of_undo(
-    viewer: Any, ran: Any, models: Any, rest: Any
+    viewer: Any, ran: Any, models: Any, rest: Any, finish: Any
 ) -> None:
-    refined = viewer.layers["photo refined"]
+    # A rerun in place is a step of its own.
+    ran.classes.set_lines("cat\ndog\nelk")
+    ran.start()
+    finish(ran)
+    models.calls.clear()
+    refined, coarse = viewer.layers["photo refined"], viewer.layers["photo coarse"]
     before = refined.data.copy()
+    for count, name in ((2, "fox"), (4, "owl")):
+        ran.classes.paste(name)
+        rest(ran, models, count)
+    assert refined.data.max() == coarse.data.max() == 5
+    for layer in (refined, coarse):
+        layer.undo()
+        np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_change_after_a_rest_is_a_step_of_its_own(
+    viewer: Any, ran: Any, models: Any, rest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_s2clip._qt.widget._DRAG", -1)
+    refined = viewer.layers["photo refined"]
     for count, name in ((2, "fox"), (4, "owl")):
         ran.classes.paste(name)
         rest(ran, models, count)
     assert refined.data.max() == 4
     refined.undo()
-    np.testing.assert_array_equal(refined.data, before)
+    assert refined.data.max() == 3
+    refined.undo()
+    assert refined.data.max() == 2
 
 
 def test_names_and_colours_act_without_a_run(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import (
@@ -13,7 +15,7 @@ from napari.utils.notifications import (
     show_error,
 )
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QEventLoop, QTimer
+from qtpy.QtCore import QElapsedTimer, QEvent, QEventLoop, QTimer
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication, QFormLayout, QTabWidget, QVBoxLayout, QWidget
 from superqt.utils import QSignalDebouncer
@@ -62,6 +64,9 @@ __all__ = ["S2CLIPWidget"]
 _PAUSE = 80
 """After the last change of a control until it is shown, in ms."""
 
+_DRAG = 2000
+"""Changes that follow each other sooner are one step of undo, in ms."""
+
 
 class S2CLIPWidget(QWidget):
     """Segment an image by class names."""
@@ -77,6 +82,10 @@ class S2CLIPWidget(QWidget):
         self.runs = Runs(self.engine, self)
         self._shown: Request | None = None
         self._showing = False
+        self._due: deque[Callable[[], object]] = deque()
+        self._drag: set[str] = set()
+        self._rest = QElapsedTimer()
+        self._rest.start()
         self._prompt_key: tuple[Any, ...] = ()
 
         self.image = ImageCombo(napari_viewer)
@@ -207,6 +216,8 @@ class S2CLIPWidget(QWidget):
         if (request.classes, request.settings) == (shown.classes, shown.settings):
             self.runs.cancel()  # an update that is no longer wanted
             return
+        if self._rest.elapsed() > _DRAG:
+            self._drag = set()
         self.runs.start(request)
 
     def cancel(self) -> None:
@@ -331,21 +342,34 @@ class S2CLIPWidget(QWidget):
                 request.layer,
                 found.result,
                 edited=self.outputs.edited,
-                amend=request.live,
+                amend=self._drag if request.live else (),
                 between=_draw,
                 **options,
             )
+            self._drag = {*self._drag, *shown} if request.live else set()
+            self._rest.restart()
         finally:
             self._showing = False
+            if self._due:
+                QTimer.singleShot(0, self._go_on)
         if request.layer is self.image.layer():
             self._show_output()
         return shown.notes
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is under way, and everything that was found is shown."""
+        return not (self.runs.busy or self._showing or self._due)
+
     def _again(self, function: Callable[..., object], *given: Any) -> bool:
-        """Whether something has to wait until a result is shown; it comes again."""
+        """Whether something has to wait until a result is shown; it comes then."""
         if self._showing:
-            QTimer.singleShot(_PAUSE, lambda: isalive(self) and function(*given))
+            self._due.append(partial(function, *given))
         return self._showing
+
+    def _go_on(self) -> None:
+        while self._due and not self._showing and isalive(self):
+            self._due.popleft()()
 
     def _show_output(self) -> None:
         """Let the panels work on the newest layers of the chosen image."""

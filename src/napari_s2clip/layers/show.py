@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -47,7 +47,7 @@ def show_result(
     result: TargetResult,
     *,
     edited: Literal["keep", "merge"] = "keep",
-    amend: bool = False,
+    amend: bool | Collection[str] = False,
     stages: Sequence[str] = STAGES,
     between: Callable[[], object] = lambda: None,
 ) -> Shown:
@@ -68,9 +68,10 @@ def show_result(
         as it is and the result gets a layer of its own, with a number, or the result
         goes into those pixels that were not edited. The latter leaves pixels with a
         label alone too where the layer preserves its labels.
-    amend : bool
+    amend : bool or collection of str
         Whether this run takes the place of the one before, as when a threshold is
-        dragged: then undo goes back to what was there before the two.
+        dragged: then undo goes back to what was there before the two. Or the stages for
+        which it does.
     stages : sequence of str
         Those of "coarse", "regions", "refined" that are shown.
     between : callable, optional
@@ -100,9 +101,9 @@ def show_result(
                 f"result: its maps are {getattr(result, stage).shape} px but the "
                 f"target of {layer.name!r} has {expected}; segment the image again"
             )
-    return _Show(Run(viewer, layer, result, between), edited == "merge", amend).show(
-        stages
-    )
+    amended = stages if amend is True else amend or ()
+    work = _Show(Run(viewer, layer, result, between), edited == "merge", amended)
+    return work.show(stages)
 
 
 @dataclass(eq=False)
@@ -126,7 +127,7 @@ class _Job:
 class _Show:
     """One call of `show_result`."""
 
-    def __init__(self, run: Run, merge: bool, amend: bool) -> None:
+    def __init__(self, run: Run, merge: bool, amend: Collection[str]) -> None:
         self.run = run
         self.merge = merge
         self.amend = amend
@@ -179,7 +180,7 @@ class _Show:
             if self.merge or is_free(labels, state, run.boxes, run.between):
                 step = state.step
                 amend = (
-                    self.amend
+                    stage in self.amend
                     and step is not None
                     # A run that changed nothing left no step to take the place of.
                     and step.item is not None
