@@ -108,8 +108,9 @@ def correct(studio: Studio) -> None:
     viewer.reset_view()
     widget.prompts.start()
     assert widget.prompts.layers is not None
-    widget.prompts.layers.clicked.emit(100.0, 60.0, True)
-    widget.prompts.layers.clicked.emit(150.0, 150.0, False)
+    widget.prompts.form.classes.setCurrentIndex(2)
+    widget.prompts.layers.clicked.emit(180.0, 122.0, True)
+    widget.prompts.layers.clicked.emit(180.0, 240.0, False)
     wait(lambda: widget.prompts.found is not None)
     studio.take("correct")
     widget.prompts.stop()
