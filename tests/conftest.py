@@ -197,6 +197,9 @@ class FakeLive:
         self.model = model
         self.features = features
 
+    def forget(self) -> None:
+        """There is nothing."""
+
     def update(
         self,
         classes: ClassSet,

@@ -57,7 +57,8 @@ class LiveSegmentation:
             raise ValueError(f"mask_limit is {mask_limit}; give bytes from 0")
         self.model = model
         self.features = features
-        self._memory = Memory(mask_limit)
+        self._mask_limit = mask_limit
+        self.forget()
 
     def update(
         self,
@@ -108,6 +109,10 @@ class LiveSegmentation:
                 for name in ("coarse", "regions", "refined", "owners")
             },
         )
+
+    def forget(self) -> None:
+        """Let go of all that can be found again from the features."""
+        self._memory = Memory(self._mask_limit)
 
     @property
     def nbytes(self) -> int:

@@ -103,23 +103,94 @@ def test_an_image_that_changed_is_not_encoded_by_an_update(
 ) -> None:
     viewer.layers["photo"].data[0, 0] = 255
     ran.tune.editors["coarse_threshold"].value = 0.5
-    words = "The image is no longer in memory; press Run."
+    words = "This part of the image is not in memory; press Run."
     qtbot.waitUntil(lambda: ran.run.status.text() == words)
     assert models.count("encode") == 0
 
 
-def test_a_layer_edited_by_hand_is_not_touched(
+def test_an_update_leaves_edits_and_makes_no_layers(
     viewer: Any, ran: Any, models: Any, rest: Any
 ) -> None:
     refined = viewer.layers["photo refined"]
+    refined.brush_size = 1
     refined.paint((2, 2), 2)
-    edited = refined.data.copy()
     assert is_edited(refined)
-    ran.tune.editors["coarse_threshold"].value = 0.5
+    layers = list(viewer.layers)
+    ran.classes.paste("fox")
     rest(ran, models, 2)
-    np.testing.assert_array_equal(refined.data, edited)
-    assert "photo refined [1]" in [layer.name for layer in viewer.layers]
-    assert "Photo refined was edited and stays as it is." in ran.run.status.text()
+    assert list(viewer.layers) == layers
+    assert refined.data[2, 2] == 2
+    assert refined.data.max() == 3
+
+
+def test_a_rename_asks_for_nothing_else(
+    viewer: Any, ran: Any, models: Any, qtbot: Any
+) -> None:
+    table = ran.classes.model.table
+    ran.classes.model.apply(lambda: table.rename(0, "kitten"))
+    qtbot.wait(300)
+    assert models.calls == []
+    features = viewer.layers["photo refined"].features
+    assert features["class"].tolist() == ["background", "kitten", "dog"]
+
+
+def test_updates_act_on_the_chosen_image(
+    viewer: Any, ran: Any, models: Any, qtbot: Any
+) -> None:
+    before = viewer.layers["photo refined"].data.copy()
+    other = viewer.add_image(np.zeros((8, 12), np.uint8), name="other")
+    assert ran.image.layer() is other  # what was opened last
+    ran.classes.set_lines("tree")
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    qtbot.wait(300)
+    assert models.calls == []
+    np.testing.assert_array_equal(viewer.layers["photo refined"].data, before)
+    # And an image with labels brings its classes back.
+    ran.image.choose(viewer.layers["photo"])
+    assert ran.classes.class_set().names == ("cat", "dog")
+
+
+def test_updates_act_on_the_slice_that_is_shown(
+    viewer: Any, ran: Any, models: Any, finish: Any, rest: Any
+) -> None:
+    stack = viewer.add_image(
+        np.arange(192, dtype=np.uint8).reshape(2, 8, 12), name="stack"
+    )
+    ran.classes.set_lines("cat\ndog")
+    for slice_ in (0, 1):
+        viewer.dims.set_current_step(0, slice_)
+        ran.start()
+        finish(ran)
+    viewer.dims.set_current_step(0, 0)
+    models.calls.clear()
+    refined = viewer.layers["stack refined"]
+    before = refined.data.copy()
+    ran.classes.paste("fox")
+    rest(ran, models, 2)
+    assert refined.data[0].max() == 3
+    np.testing.assert_array_equal(refined.data[1], before[1])
+    assert models.count("encode") == 0
+    assert ran.image.layer() is stack
+
+
+def test_a_cancelled_update_leaves_regions_and_their_table_alike(
+    viewer: Any, ran: Any, models: Any, qtbot: Any
+) -> None:
+    regions = viewer.layers["photo regions"].data.copy()
+    request = ran._shown
+    ran.runs.progressed.connect(lambda *_: ran.runs.cancel())
+    ran.classes.paste("fox")
+    qtbot.waitUntil(lambda: models.count("segment") >= 1, timeout=10_000)
+    qtbot.waitUntil(lambda: ran.settled, timeout=10_000)
+    if ran._shown is request:
+        np.testing.assert_array_equal(viewer.layers["photo regions"].data, regions)
+        assert ran.run.status.text().startswith("Cancelled")
+
+
+def test_layers_that_are_left_are_gone_on_with(viewer: Any, ran: Any) -> None:
+    viewer.layers.remove(viewer.layers["photo refined"])
+    assert ran.review.review is None
+    assert ran.hover.text() != "dog"
 
 
 def test_edits_stay_and_the_rest_is_filled(

@@ -334,7 +334,8 @@ class AnnotationsRow(QWidget):
             restore_layers(self._viewer, layer, annotations)
             self._watch()
             known.header, known.state = None, annotations.state
-            known.unsaved = False
+            # What is there is what was read, so changes may be saved over it.
+            known.unsaved, known.saved = False, not known.changed
             self._say(known, f"Restored the annotations of {_day(header)}")
             self.restored.emit(annotations)
         except ValueError as error:

@@ -35,7 +35,7 @@ class ClassPanel(QWidget):
     """A table of classes, and background words."""
 
     classes_changed = Signal()
-    """What is looked for has changed, so that another run would give other labels."""
+    """What is looked for has changed, not only what it is called."""
 
     look_changed = Signal(object)
     """Classes of the same list have another name or colour; gives the `ClassSet`."""
@@ -165,8 +165,9 @@ class ClassPanel(QWidget):
 
     def _what_is_asked_for(self) -> object:
         table = self.model.table
-        rows = [(e.id, e.phrases, e.threshold) for e in table.rows]
-        return rows, table.background
+        # A name may only be called otherwise; the next run looks for the new one.
+        rows = [(e.id, e.synonyms, e.threshold) for e in table.rows]
+        return table.number, rows, table.background
 
     def _follow_look(self, classes: ClassSet) -> None:
         """Tell the layers; those of another list are no concern of this one."""

@@ -8,6 +8,8 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
+from ..layers import is_ours
+
 __all__ = ["ImageCombo"]
 
 
@@ -36,16 +38,20 @@ class ImageCombo(QComboBox):
         index = self.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
 
-    def choose(self, layer: Image) -> None:
-        """Choose a layer of the list."""
-        self.setCurrentIndex(self._layers.index(layer))
+    def choose(self, layer: Layer | None) -> None:
+        """Choose a layer of the list; others change nothing."""
+        if layer in self._layers:
+            self.setCurrentIndex(self._layers.index(layer))
 
     def refresh(self) -> None:
         """Follow the viewer; the choice stays while its layer is there."""
         before = self.layer()
         # The newest image is on top of the layer list, and here.
         layers = [
-            lay for lay in reversed(self._viewer.layers) if isinstance(lay, self.kind)
+            layer
+            for layer in reversed(self._viewer.layers)
+            # Probabilities that a run has added are no image to segment.
+            if isinstance(layer, self.kind) and not is_ours(layer)
         ]
         self.blockSignals(True)
         self.clear()

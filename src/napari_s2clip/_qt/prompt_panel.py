@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QCloseEvent, QHideEvent
@@ -33,6 +34,15 @@ _FOLLOW_MS = 150
 
 _DRAW_MS = 100
 """Prompts are drawn with their mask, unless it takes longer: drawing takes longest."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Commit:
+    """An edit that was made, and what the pixels were before."""
+
+    labels: Labels
+    edit: Edit
+    before: NDArray[Any]
 
 
 class PromptPanel(QWidget):
@@ -67,7 +77,7 @@ class PromptPanel(QWidget):
         self.session = PromptSession((0, 0))
         self.found: Found | None = None
         self._commit_wanted = False
-        self._done: list[Labels] = []
+        self._done: list[_Commit] = []
         self.form = form = PromptForm()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -219,11 +229,23 @@ class PromptPanel(QWidget):
         if self.session.undo():
             self._changed()
         elif self._done:
-            labels = self._done.pop()
-            if labels in self._viewer.layers:
-                labels.undo()
-                self.form.show_status(f"The last commit into {labels.name} is undone.")
+            self._take_back(self._done.pop())
             self._show_possible()
+
+    def _take_back(self, done: _Commit) -> None:
+        """Give the pixels of a commit back what they had, but for later edits."""
+        labels, edit = done.labels, done.edit
+        if labels not in self._viewer.layers:
+            return
+        still = np.asarray(labels.data[edit.index]) == edit.values
+        if not still.any():
+            self.form.show_status(
+                f"Nothing is left of the last commit into {labels.name}."
+            )
+            return
+        index = tuple(part[still] for part in edit.index)
+        self.apply(labels, Edit(index, done.before[still]))
+        self.form.show_status(f"The last commit into {labels.name} is undone.")
 
     def redo(self) -> None:
         """Bring back a prompt that was taken back."""
@@ -404,13 +426,18 @@ class PromptPanel(QWidget):
         self._commit_wanted = False
         found, value = self.found, self.form.class_id
         if found is None or value is None:
-            self.form.show_status("There is no mask yet; click on an object.")
+            self.form.show_status(
+                "There is no mask yet; click on an object."
+                if found is None
+                else "There is no class yet; name one on the page Segment."
+            )
             return
         overwrite = self.form.overwrite.isChecked()
         try:
             labels, where = self._place()
             edit = commit(found, labels.data, where, value, overwrite=overwrite)
             if edit is not None:
+                before = np.asarray(labels.data[edit.index])
                 self.apply(labels, edit)
         except (ValueError, OSError) as error:
             self.form.show_status(str(error))
@@ -424,7 +451,7 @@ class PromptPanel(QWidget):
                 f"other classes” to make them {name}."
             )
             return
-        self._done.append(labels)
+        self._done.append(_Commit(labels, edit, before))
         self.session.begin_anew()
         self._show_prompts()
         self._show_found(None)

@@ -123,6 +123,13 @@ class ReviewPanel(ReviewForm):
             except ValueError as error:
                 self._leave(f"These regions cannot be reviewed: {error}.")
                 return
+        if session is before:
+            # The frame on the canvas and the selected row may stay.
+            if output.classes != self._classes:
+                self.set_classes(output.classes)
+            session.follow()
+            self._show_progress()
+            return
         self._leave("")
         self._session = self._sessions[labels] = session
         self.set_classes(output.classes)

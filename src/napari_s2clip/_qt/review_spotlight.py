@@ -30,6 +30,7 @@ class Spotlight:
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
         self._frame: Any = None
+        self._around: Any = None
 
     def show(
         self,
@@ -63,7 +64,7 @@ class Spotlight:
         """Take the frame away."""
         if self._frame is not None and self._frame in self._viewer.layers:
             self._viewer.layers.remove(self._frame)
-        self._frame = None
+        self._frame = self._around = None
 
     def _go_to(self, labels: Any, corners: NDArray[np.float64]) -> None:
         world = self._to_viewer(labels, corners)
@@ -108,8 +109,16 @@ class Spotlight:
     ) -> None:
         from napari.layers import Shapes
 
-        self.clear()
         layers = self._viewer.layers
+        if self._frame in layers and self._around is labels:
+            # Another layer would take napari a tenth of a second.
+            self._frame.data = [(corners, "rectangle")]
+            self._frame.edge_width = [_LINE / drawn_pixel]
+            self._frame.edge_color = _COLOUR
+            self._frame.face_color = "transparent"
+            return
+        self.clear()
+        self._around = labels
         selected, active = set(layers.selection), layers.selection.active
         self._frame = Shapes(
             [corners],

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from ..io.annotations import Annotations
     from ..layers import OutputSet
+    from ..planes import Target
 
 __all__ = ["S2CLIPWidget"]
 
@@ -81,6 +82,7 @@ class S2CLIPWidget(QWidget):
         self.engine = Engine()
         self.runs = Runs(self.engine, self)
         self._shown: Request | None = None
+        self._output: OutputSet | None = None
         self._showing = False
         self._due: deque[Callable[[], object]] = deque()
         self._drag: set[str] = set()
@@ -167,6 +169,8 @@ class S2CLIPWidget(QWidget):
         self.annotations.restored.connect(self._on_restored)
         self.memory.noted.connect(self.run.show_note)
         self.counts.counted.connect(self._on_counted)
+        self._viewer.layers.events.removed.connect(self._on_removed)
+        self._viewer.layers.selection.events.active.connect(self._on_active)
 
     def reset_choices(self, event: Any = None) -> None:
         """Follow the layer list; napari calls it when the list changes."""
@@ -188,6 +192,7 @@ class S2CLIPWidget(QWidget):
             request = self._request(download)
         except ValueError as error:
             show_error(str(error))
+            self._show_idle(str(error))
             return
         if not download and not self.desk.all_here(request.settings):
             return
@@ -200,12 +205,17 @@ class S2CLIPWidget(QWidget):
         """Bring the layers up to date with the controls, without encoding anything."""
         if self._again(self.update_live):
             return
-        shown = self._shown
-        if shown is None or self.runs.running or not self.tune.live.isChecked():
+        layer, shown = self.image.layer(), self._shown
+        if self.runs.running or not self.tune.live.isChecked() or layer is None:
+            return
+        if shown is None or shown.layer is not layer:
+            if outputs_of(self._viewer, layer):
+                self.run.show_note("Press Run once; then changes act at once.")
             return
         try:
             request = replace(
                 shown,
+                target=self._target_now(shown),
                 classes=self.classes.class_set(),
                 settings=self.tune.settings(),
                 live=True,
@@ -213,12 +223,21 @@ class S2CLIPWidget(QWidget):
         except ValueError as error:
             self.run.show_note(str(error))
             return
-        if (request.classes, request.settings) == (shown.classes, shown.settings):
+        if _asked(request) == _asked(shown):
             self.runs.cancel()  # an update that is no longer wanted
             return
         if self._rest.elapsed() > _DRAG:
             self._drag = set()
         self.runs.start(request)
+
+    def _target_now(self, shown: Request) -> Target:
+        """What an update works on: in another slice than the last run's, that slice."""
+        scope = self.scope.scope(self._viewer, shown.layer)
+        target = take_target(self._viewer, shown.layer, scope)
+        same = [p.position for p in target.planes] == [
+            p.position for p in shown.target.planes
+        ]
+        return shown.target if same else target
 
     def cancel(self) -> None:
         """Ask the run, if there is one, to stop at its next step."""
@@ -266,9 +285,19 @@ class S2CLIPWidget(QWidget):
         self.memory.follow(layer)
         self.scope.set_layer(layer)
         self.prompts.set_image(layer)
-        if layer is not None:
-            self.classes.offer(class_names(layer))
         self._show_output()
+        if self._output is not None:
+            if self._output.classes != self._classes_now():
+                self.classes.set_classes(self._output.classes)
+        elif layer is not None:
+            self.classes.offer(class_names(layer))
+            self.classes.show_counts({}, {})
+
+    def _classes_now(self) -> ClassSet | None:
+        try:
+            return self.classes.class_set()
+        except ValueError:  # half written
+            return None
 
     def _on_look(self, classes: ClassSet) -> None:
         layer = self.image.layer()
@@ -298,7 +327,8 @@ class S2CLIPWidget(QWidget):
         if isinstance(progress, Draft):
             if self._again(self._on_progress, request, progress):
                 return
-            self._show(request, progress, stages=("coarse", "regions"))
+            # Regions and the refined map belong together.
+            self._show(request, progress, stages=("coarse",))
         elif isinstance(progress, Download):
             self.run.show_download(progress)
         elif request.live:
@@ -328,7 +358,7 @@ class S2CLIPWidget(QWidget):
         elif not request.live:
             self._show_idle("Cancelled; nothing was changed.")
         elif not self.runs.busy:
-            self.run.show_idle("")
+            self.run.show_idle("Cancelled; move a control again, or press Run.")
         self.models.refresh()
 
     def _show(
@@ -341,7 +371,8 @@ class S2CLIPWidget(QWidget):
                 self._viewer,
                 request.layer,
                 found.result,
-                edited=self.outputs.edited,
+                # An update follows a hand on a slider: it makes no layers.
+                edited="merge" if request.live else self.outputs.edited,
                 amend=self._drag if request.live else (),
                 between=_draw,
                 **options,
@@ -375,7 +406,7 @@ class S2CLIPWidget(QWidget):
         """Let the panels work on the newest layers of the chosen image."""
         layer = self.image.layer()
         found = outputs_of(self._viewer, layer) if layer is not None else []
-        output: OutputSet | None = found[0] if found else None
+        output = self._output = found[0] if found else None
         self.hover.set_output(output)
         self.review.set_output(output)
         refined = None if output is None else output.refined
@@ -383,6 +414,18 @@ class S2CLIPWidget(QWidget):
         if output is not None:
             self.prompts.set_classes(output.classes)
         self.counts.follow(refined)
+
+    def _on_active(self, event: Any) -> None:
+        """Work on the image that was opened or selected last."""
+        if isalive(self.image):
+            self.image.choose(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        """Go on with the layers that are left."""
+        output = self._output
+        ours = isalive(self) and output is not None and event.value in output.layers
+        if ours and not self._again(self._show_output):
+            self._show_output()
 
     def _on_counted(self, pixels: dict[int, int]) -> None:
         layer = self.image.layer()
@@ -411,15 +454,11 @@ class S2CLIPWidget(QWidget):
     def _used(self) -> Remembered:
         """What is set now, to be brought back another time."""
         try:
-            classes = self.classes.class_set()
-        except ValueError:  # half written
-            classes = None
-        try:
             settings = self.tune.settings()
         except ValueError:
             settings = self.models.settings
         return Remembered(
-            classes=classes,
+            classes=self._classes_now(),
             model=self.models.spec.name,
             settings=settings,
             device=self.models.device,
@@ -483,6 +522,14 @@ class S2CLIPWidget(QWidget):
         self.counts.leave()
         self.annotations.flush()
         self.memory.keep()
+
+
+def _asked(request: Request) -> tuple[object, ...]:
+    """What an update depends on; a name may only be called otherwise."""
+    classes = request.classes
+    rows = [(entry.id, entry.synonyms, entry.threshold) for entry in classes]
+    planes = [plane.position for plane in request.target.planes]
+    return rows, classes.background, request.settings, planes
 
 
 def _draw() -> None:

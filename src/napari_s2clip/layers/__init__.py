@@ -1,6 +1,6 @@
 """The one place that builds or updates napari layers."""
 
-from .entry import KEY, STAGES, class_names
+from .entry import KEY, STAGES, class_names, is_ours
 from .history import apply_edit
 from .outputs import OutputSet, is_edited, outputs_of
 from .restore import restore_layers
@@ -21,6 +21,7 @@ __all__ = [
     "class_names",
     "collect_annotations",
     "is_edited",
+    "is_ours",
     "outputs_of",
     "restore_layers",
     "show_result",

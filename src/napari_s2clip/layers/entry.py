@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer
 
-__all__ = ["KEY", "STAGES", "class_names", "entry_of", "our_layers", "our_maps"]
+__all__ = [
+    "KEY",
+    "STAGES",
+    "class_names",
+    "entry_of",
+    "is_ours",
+    "our_layers",
+    "our_maps",
+]
 
 KEY: Final = "napari_s2clip"
 """Our entry in the metadata of a layer."""
@@ -27,6 +35,11 @@ def entry_of(layer: Layer) -> dict[str, Any]:
     if isinstance(entry, dict) and entry.get("layer") == str(layer.unique_id):
         return entry
     return {}
+
+
+def is_ours(layer: Layer) -> bool:
+    """Whether a run has made a layer, and nobody has duplicated it."""
+    return bool(entry_of(layer))
 
 
 def our_layers(viewer: ViewerModel, image: Image) -> Iterator[tuple[Layer, dict]]:

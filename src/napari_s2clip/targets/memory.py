@@ -92,7 +92,7 @@ class FeatureMemory:
         found = self._tiles.get(key)
         if found is None:
             if not encode:
-                raise NotEncoded("The image is no longer in memory; press Run.")
+                raise NotEncoded("This part of the image is not in memory; press Run.")
             # Before the new one needs it.
             self._forget(0)
             features = model.encode(
@@ -113,11 +113,24 @@ class FeatureMemory:
         self._forget(1)
 
     def _forget(self, kept: int) -> None:
-        """Forget the oldest tiles, but not the last ``kept``, until the limit holds."""
+        """Forget what was used longest ago, but of the last ``kept`` nothing.
+
+        First the maps and masks of tiles, which can be found again from the features;
+        then the features, until the limit holds.
+        """
+        old = list(self._tiles)[: max(0, len(self._tiles) - kept)]
         held = {key: tile.nbytes for key, tile in self._tiles.items()}
         total = sum(held.values())
-        while total > self.limit and len(self._tiles) > kept:
-            key, _ = self._tiles.popitem(last=False)
+        for key in old:
+            if total <= self.limit:
+                return
+            self._tiles[key].forget()
+            total -= held[key] - self._tiles[key].nbytes
+            held[key] = self._tiles[key].nbytes
+        for key in old:
+            if total <= self.limit:
+                return
+            del self._tiles[key]
             total -= held[key]
 
 
