@@ -665,7 +665,7 @@ def test_the_pipeline_itself(run, photo, out, monkeypatch):
     assert json.loads(text)["images"][0]["width"] == 9
     data = json.loads((out / "photo.json").read_text(encoding="utf-8"))
     assert data["provenance"]["settings"]["coarse_threshold"] == 0
-    assert sum(data["pixels"]["refined"]) == 12 * 9
+    assert sum(data["pixels"]["refined"].values()) == 12 * 9
     assert tifffile.imread(out / "photo_refined.tif").shape == (12, 9)
 
 

@@ -125,7 +125,7 @@ class AnnotationsRow(QWidget):
             "From then on changes are saved by themselves."
         )
         self.button.clicked.connect(self.save)
-        self.restore_button = QPushButton("Restore")
+        self.restore_button = QPushButton("Resto&re")
         self.restore_button.setToolTip(
             "Bring back the annotations that are beside this image.\n"
             "Layers that are in the viewer stay."

@@ -85,7 +85,7 @@ class PromptForm(QWidget):
         )
         self.redo = QPushButton("R&edo")
         self.redo.setToolTip("Bring back a prompt. Key Shift+U.")
-        self.clear = QPushButton("Clea&r")
+        self.clear = QPushButton("Cle&ar")
         self.clear.setToolTip("Take back all prompts. Key Q.")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)

@@ -79,9 +79,9 @@ class ScopePanel(QWidget):
             ("&Area", self.area),
             ("Lev&el", self.level),
             ("Cha&nnels", self.channels),
-            ("C&ontrast", self.contrast),
+            ("&Contrast", self.contrast),
             ("&Tiles", self.tiles),
-            ("Ove&rlap", self.tiles.overlap),
+            ("&Overlap", self.tiles.overlap),
         ):
             form.addRow(text, field)
         form.addRow(self.preview)

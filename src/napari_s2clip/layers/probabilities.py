@@ -96,6 +96,8 @@ def _add(run: Run, name: str) -> Image:
         visible=False,
         **run.result.target.placement,
     )
+    # Whoever hears of it when it comes into the viewer knows whose it is.
+    image.metadata = {KEY: {"layer": str(image.unique_id)}}
     place = place_for(run.viewer, run.layer, run.result.target.level, "probability")
     run.viewer.layers.insert(place, image)
     return image
