@@ -118,6 +118,7 @@ class FakeModels:
     go: threading.Event = field(default_factory=threading.Event)
     waiting: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
+    refined_in: float = 0.5
 
     def load(
         self,
@@ -174,6 +175,7 @@ class FakeModels:
         report("classify", 1, 1)
         report("refine", 1, 1)
         result = make_result(image.image.shape[:2], classes, image.notes)
+        result.seconds["refine"] = self.refined_in
         if image.settings is not None:
             result.provenance["settings"]["method"] = image.settings.method
         return result

@@ -62,6 +62,16 @@ def test_without_sam_there_is_no_draft(ran: Any, models: Any, rest: Any) -> None
     assert models.count("segment") == 1
 
 
+def test_where_sam_is_quick_there_is_no_draft(ran: Any, models: Any, rest: Any) -> None:
+    models.refined_in = 0.01
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    rest(ran, models, 2)  # the last refinement was slow
+    ran.tune.editors["coarse_threshold"].value = 0.6
+    rest(ran, models, 3)
+    assert models.count("segment") == 3
+    assert "in 0.3 s" in ran.run.status.text()
+
+
 def test_switched_off_nothing_happens_until_it_is_on(
     ran: Any, models: Any, rest: Any, qtbot: Any
 ) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..classes import ClassSet
-from ..maps import count_labels
 from ..method_settings import needed_parts
 from ..models.bring import download_parts
 from ..models.parts import PartName, Precision
@@ -35,6 +34,10 @@ __all__ = [
     "Report",
     "Request",
 ]
+
+
+_SLOW = 0.1
+"""Seconds of refinement from which on the coarse map is shown before."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +117,9 @@ Report: TypeAlias = Callable[["Progress | Download | Draft"], None]
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """What a run has found.
-
-    Attributes
-    ----------
-    result : TargetResult
-    pixels : dict of int to int
-        How many the refined map has of each label value.
-    """
+    """What a run has found."""
 
     result: TargetResult
-    pixels: dict[int, int]
 
 
 @dataclass(frozen=True)
@@ -159,6 +154,7 @@ class Engine:
         self._absent: frozenset[PartName] = frozenset()
         self._memory: FeatureMemory | None = None
         self._lock = threading.Lock()
+        self._refined_in = 0.0
 
     def segment(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
         """Load, encode and segment; steps whose outcome is known are left out."""
@@ -175,7 +171,7 @@ class Engine:
     def _update(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
         if self._model is None or self._loaded != request.choice.key:
             raise ValueError("The models are no longer in memory; press Run.")
-        if request.settings.refine:
+        if request.settings.refine and self._refined_in > _SLOW:
             # SAM may have new regions to look at; the rest can be seen meanwhile.
             without = request.settings.model_copy(update={"refine": False})
             draft = self._segment(request, without, _silent, cancel)
@@ -206,7 +202,9 @@ class Engine:
             progress=progress,
             cancel=cancel,
         )
-        return Done(result, count_labels(result.refined))
+        if settings.refine:
+            self._refined_in = result.seconds.get("refine", 0.0)
+        return Done(result)
 
     def held(self) -> dict[PartName, int]:
         """Bytes of the weights of each part in memory."""

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 __all__ = ["S2CLIPWidget"]
 
-_PAUSE = 80
+_PAUSE = 30
 """After the last change of a control until it is shown, in ms."""
 
 _DRAG = 2000

@@ -211,6 +211,9 @@ class _Run:
                 continue
             with self._clock("join"):
                 self._write(number, tile, segmentation)
+                if tile.is_core and not done and not waiting:
+                    self.tiles += 1
+                    return self._write_whole(number, segmentation, first_id)
                 stitcher.add(tile, segmentation)
             del segmentation  # before the next one needs the memory
             done += 1
@@ -224,6 +227,20 @@ class _Run:
                 connected=self.settings.connected_components,
                 check=self.tell.check,
             )
+
+    def _write_whole(
+        self, number: int, segmentation: Segmentation, first_id: int
+    ) -> pd.DataFrame:
+        """The regions of a plane that is one tile: there is nothing to join."""
+        shift = first_id - 1
+        for name in ("regions", "owners"):
+            ids = getattr(segmentation, name)
+            self.maps[name][number] = (
+                np.where(ids > 0, ids + shift, 0) if shift else ids
+            )
+        table = segmentation.region_table.copy()
+        table["region"] += shift
+        return table
 
     def _following(
         self, number: int, waiting: deque[Tile]
