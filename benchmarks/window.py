@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -29,6 +30,8 @@ class Dock:
 
         from napari_s2clip._qt.widget import S2CLIPWidget
 
+        # What somebody used last is no part of a comparison.
+        os.environ["NAPARI_S2CLIP_REMEMBER"] = "0"
         self.viewer = napari.Viewer()
         self.app = QApplication.instance()
         self.widget = S2CLIPWidget(napari_viewer=self.viewer)

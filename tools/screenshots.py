@@ -8,6 +8,7 @@ writes ``<page>-<theme>.png``. Look at them before they are kept.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,8 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", choices=[*PAGES, []], default=[])
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    # What somebody used last is not to be seen.
+    os.environ["NAPARI_S2CLIP_REMEMBER"] = "0"
     for theme in THEMES:
         studio = Studio(theme, options.folder)
         studio.run()

@@ -65,6 +65,9 @@ __all__ = ["S2CLIPWidget"]
 _PAUSE = 30
 """After the last change of a control until it is shown, in ms."""
 
+_LARGE = 1 << 22
+"""Pixels whose labels are not written within the blink of an eye."""
+
 _DRAG = 2000
 """Changes that follow each other sooner are one step of undo, in ms."""
 
@@ -374,7 +377,7 @@ class S2CLIPWidget(QWidget):
                 # An update follows a hand on a slider: it makes no layers.
                 edited="merge" if request.live else self.outputs.edited,
                 amend=self._drag if request.live else (),
-                between=_draw,
+                between=_draw if _is_slow(request) else lambda: None,
                 **options,
             )
             self._drag = {*self._drag, *shown} if request.live else set()
@@ -530,6 +533,16 @@ def _asked(request: Request) -> tuple[object, ...]:
     rows = [(entry.id, entry.synonyms, entry.threshold) for entry in classes]
     planes = [plane.position for plane in request.target.planes]
     return rows, classes.background, request.settings, planes
+
+
+def _is_slow(request: Request) -> bool:
+    """Whether showing a result takes so long that the window has to draw meanwhile.
+
+    New layers do; changes of layers that are there only where they are large.
+    """
+    planes = request.target.planes
+    pixels = sum(plane.shape[0] * plane.shape[1] for plane in planes)
+    return not request.live or pixels > _LARGE
 
 
 def _draw() -> None:
