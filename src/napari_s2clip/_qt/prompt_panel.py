@@ -25,6 +25,7 @@ from ..prompting import Found, Prompts, PromptSession
 from .prompt_asker import PromptAsker
 from .prompt_form import KEYS, PromptForm
 from .prompt_layers import PromptLayers, place_in
+from .review_session import write_edit
 from .worker import Failure
 
 __all__ = ["PromptPanel"]
@@ -71,7 +72,7 @@ class PromptPanel(QWidget):
         self._image: Image | None = None
         self._scope = Scope()
         self._target: Labels | None = None
-        self.apply: Callable[[Labels, Edit], None] = _apply
+        self.apply: Callable[[Labels, Edit], None] = write_edit
         """Makes an edit of a Labels layer as one step of undo."""
         self.layers: PromptLayers | None = None
         self.session = PromptSession((0, 0))
@@ -574,8 +575,3 @@ def _timer(parent: QWidget, milliseconds: int, act: Callable[[], None]) -> QTime
 def _where(plane: Plane) -> tuple[Any, ...]:
     """Planes of one image for which this is equal lie on each other."""
     return plane.at, plane.position, plane.shape
-
-
-def _apply(labels: Labels, edit: Edit) -> None:
-    with labels.block_history():
-        labels.data_setitem(edit.index, edit.values)

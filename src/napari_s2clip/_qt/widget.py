@@ -431,10 +431,8 @@ class S2CLIPWidget(QWidget):
             self._show_output()
 
     def _on_counted(self, pixels: dict[int, int]) -> None:
-        layer = self.image.layer()
-        found = outputs_of(self._viewer, layer) if layer is not None else []
-        if found:
-            regions = found[0].region_table["class_id"].value_counts().to_dict()
+        if self._output is not None:
+            regions = self._output.region_table["class_id"].value_counts().to_dict()
             self.classes.show_counts(pixels, regions)
 
     def _collect(self, layer: Image) -> Annotations:
