@@ -1,7 +1,7 @@
 import json
-import multiprocessing
 import os
 import stat
+import subprocess
 import sys
 
 import pytest
@@ -264,24 +264,23 @@ def test_the_configuration_folder_is_the_one_that_is_set(tmp_path, monkeypatch):
     assert (tmp_path / "mine" / "last.json").is_file()
 
 
-def write_often(folder, name):
-    memory = UserMemory(folder)
-    for number in range(30):
-        note = memory.remember("/data/x.tif", Remembered(model=f"{name}{number}"))
-        assert note == "", note
-        found, note = memory.recall("/data/x.tif")
-        assert note == "", note
-        assert found.model[0] in "ab"
+WRITE_OFTEN = """
+import sys
+from napari_s2clip.user_memory import Remembered, UserMemory
+
+folder, name = sys.argv[1:]
+memory = UserMemory(folder)
+for number in range(30):
+    note = memory.remember("/data/x.tif", Remembered(model=f"{name}{number}"))
+    assert note == "", note
+    found, note = memory.recall("/data/x.tif")
+    assert note == "", note
+    assert found.model[0] in "ab"
+"""
 
 
 def test_two_windows_write_at_once(memory):
-    context = multiprocessing.get_context("spawn")
-    both = [
-        context.Process(target=write_often, args=(memory.folder, name)) for name in "ab"
-    ]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join(120)
-    assert [process.exitcode for process in both] == [0, 0]
+    command = [sys.executable, "-c", WRITE_OFTEN, str(memory.folder)]
+    both = [subprocess.Popen([*command, name]) for name in "ab"]
+    assert [process.wait(120) for process in both] == [0, 0]
     assert memory.recall("/data/x.tif")[0].model in {"a29", "b29"}

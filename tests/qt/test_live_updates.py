@@ -43,7 +43,7 @@ def test_many_changes_are_one_update(ran: Any, models: Any, rest: Any) -> None:
         ran.tune.editors["iou_threshold"].value = value
     rest(ran, models, 2)
     assert models.count("segment") == 2
-    assert ran._shown.settings.iou_threshold == 0.45
+    assert ran.live.shown.settings.iou_threshold == 0.45
 
 
 def test_a_class_more_needs_no_encoding(
@@ -187,12 +187,12 @@ def test_a_cancelled_update_leaves_regions_and_their_table_alike(
     viewer: Any, ran: Any, models: Any, qtbot: Any
 ) -> None:
     regions = viewer.layers["photo regions"].data.copy()
-    request = ran._shown
+    request = ran.live.shown
     ran.runs.progressed.connect(lambda *_: ran.runs.cancel())
     ran.classes.paste("fox")
     qtbot.waitUntil(lambda: models.count("segment") >= 1, timeout=10_000)
     qtbot.waitUntil(lambda: ran.settled, timeout=10_000)
-    if ran._shown is request:
+    if ran.live.shown is request:
         np.testing.assert_array_equal(viewer.layers["photo regions"].data, regions)
         assert ran.run.status.text().startswith("Cancelled")
 
@@ -242,7 +242,7 @@ def test_a_drag_is_one_step_of_undo(
 def test_a_change_after_a_rest_is_a_step_of_its_own(
     viewer: Any, ran: Any, models: Any, rest: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_s2clip._qt.widget._DRAG", -1)
+    monkeypatch.setattr("napari_s2clip._qt.results._DRAG", -1)
     refined = viewer.layers["photo refined"]
     for count, name in ((2, "fox"), (4, "owl")):
         ran.classes.paste(name)
