@@ -266,10 +266,12 @@ def test_the_configuration_folder_is_the_one_that_is_set(tmp_path, monkeypatch):
 
 WRITE_OFTEN = """
 import sys
+from pathlib import Path
+
 from napari_s2clip.user_memory import Remembered, UserMemory
 
 folder, name = sys.argv[1:]
-memory = UserMemory(folder)
+memory = UserMemory(Path(folder))
 for number in range(30):
     note = memory.remember("/data/x.tif", Remembered(model=f"{name}{number}"))
     assert note == "", note
