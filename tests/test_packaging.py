@@ -94,6 +94,14 @@ def test_the_command_line_answers_help_without_torch_and_gui() -> None:
     assert not loaded & (GUI | {"torch"})
 
 
+def test_the_pipeline_is_imported_without_the_compiler_of_torch() -> None:
+    # It alone takes longer than all the rest.
+    loaded_after(
+        "import sys, napari_s2clip.pipeline\n"
+        "assert 'torch._dynamo' not in sys.modules, 'imported'"
+    )
+
+
 def test_core_modules_run_without_gui() -> None:
     names = [
         f"napari_s2clip.{dotted(path)}".rstrip(".")

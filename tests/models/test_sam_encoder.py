@@ -161,3 +161,23 @@ def test_real_widths_with_their_windows_and_grid(width, heads):
         low = fast_encoder(encoder, torch.bfloat16)(pixels)
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
     assert torch.cosine_similarity(low.float(), expected, dim=1).min() > 0.99
+
+
+def compiled_code(encoder):
+    """What torch would compile of an encoder."""
+    graphs = []
+
+    def note(graph, _):
+        graphs.append(graph.code)
+        return graph
+
+    pixels = torch.randn(1, 3, 256, 256)
+    with torch.no_grad():
+        torch.compile(encoder, backend=note)(pixels)
+    return "".join(graphs)
+
+
+def test_the_attention_is_left_out_where_the_rest_is_compiled():
+    code = compiled_code(fast_encoder(with_positions(), packed=False))
+    assert "gelu" in code
+    assert "softmax" not in code

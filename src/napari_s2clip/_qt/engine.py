@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -154,7 +155,19 @@ class Engine:
         self._absent: frozenset[PartName] = frozenset()
         self._memory: FeatureMemory | None = None
         self._lock = threading.Lock()
+        self._warm: threading.Thread | None = None
         self._refined_in = 0.0
+
+    def warm_up(self) -> None:
+        """Import the libraries of a run, in a thread.
+
+        Python stands still for half a second while torch is loaded: better while a
+        window opens than in the first run.
+        """
+        if self._warm is None:
+            name = "napari-s2clip imports"
+            self._warm = threading.Thread(target=_import_libraries, name=name)
+            self._warm.start()
 
     def segment(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
         """Load, encode and segment; steps whose outcome is known are left out."""
@@ -255,6 +268,15 @@ class Engine:
                 self._loaded = choice.key
                 self._absent = frozenset(card.role for card in absent)
             return self._model
+
+
+def _import_libraries() -> None:
+    # A run says what is wrong with them.
+    with suppress(ImportError, OSError):
+        from .. import pipeline, targets  # noqa: F401
+        from ..models.load import import_libraries
+
+        import_libraries()
 
 
 def _silent(progress: Progress | Download | Draft) -> None:

@@ -12,7 +12,7 @@ from napari.utils.notifications import (
 )
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent
-from qtpy.QtGui import QCloseEvent
+from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFormLayout, QTabWidget, QVBoxLayout, QWidget
 
 from ..layers import apply_classes, apply_edit, class_names, collect_annotations
@@ -330,6 +330,11 @@ class S2CLIPWidget(QWidget):
         """Say how a run ended."""
         self.run.show_idle(text)
         self.desk.show_memory()
+
+    def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]
+        """Prepare the first run while the window opens."""
+        super().showEvent(event)
+        self.engine.warm_up()
 
     def event(self, event: QEvent) -> bool:  # type: ignore[override]
         """Stop the run when napari takes the widget out of its dock."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .cards import ModelCard
     from .specs import ModelSpec
 
-__all__ = ["ALL_PARTS", "Models", "load_models"]
+__all__ = ["ALL_PARTS", "Models", "import_libraries", "load_models"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -168,6 +168,13 @@ class Models:
         """Whether the fusion model is the SAM that refines, which is then held once."""
         same = self.spec.vfm.architecture == self.spec.sam.architecture
         return same and self._file("vfm") == self._file("sam")
+
+
+def import_libraries() -> None:
+    """Import what models are built of, which takes seconds the first time."""
+    avoid_triton()
+    import open_clip  # noqa: F401
+    import segment_anything  # noqa: F401
 
 
 def load_models(

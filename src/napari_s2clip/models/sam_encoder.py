@@ -9,6 +9,7 @@ is segment_anything's own.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
@@ -23,12 +24,7 @@ __all__ = ["PositionedAttention", "fast_encoder", "positioned_attention"]
 _BYTES: Final = {"cpu": 1 << 23, "cuda": 1 << 28, "mps": 1 << 26}
 """Attention scores held at once, by kind of device; a CPU's cache holds these."""
 
-# The decorator below imports what torch compiles with, and that triton.
-avoid_triton()
 
-
-# Compiled, its loops would be written out: minutes for a graph that is no faster.
-@torch.compiler.disable  # type: ignore[untyped-decorator]
 def positioned_attention(
     q: Tensor,
     k: Tensor,
@@ -99,6 +95,17 @@ class PositionedAttention(nn.Module):
             self.rel_pos_h: nn.Parameter = attention.rel_pos_h
             self.rel_pos_w: nn.Parameter = attention.rel_pos_w
         self._tables: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._attend: Callable[..., Tensor] = positioned_attention
+
+    def leave_out(self) -> None:
+        """Let ``torch.compile`` go around the attention.
+
+        Compiled, its loops would be written out: minutes for a graph that is no faster.
+        """
+        # Imports what torch compiles with: seconds, so not unless it is needed.
+        avoid_triton()
+        disable: Any = torch.compiler.disable
+        self._attend = disable(positioned_attention)
 
     def positions(self, h: int, w: int, like: Tensor) -> tuple[Tensor, Tensor]:
         """Vectors for each pair of rows (h, h, d) and of columns (w, w, d)."""
@@ -122,7 +129,7 @@ class PositionedAttention(nn.Module):
         batch, h, w, _ = x.shape
         joined = self.qkv(x).reshape(batch, h * w, 3, self.num_heads, -1)
         q, k, v = joined.permute(2, 0, 3, 1, 4).flatten(1, 2)
-        found = positioned_attention(q, k, v, *self.positions(h, w, q))
+        found = self._attend(q, k, v, *self.positions(h, w, q))
         joined = found.view(batch, self.num_heads, h, w, -1).permute(0, 2, 3, 1, 4)
         result: Tensor = self.proj(joined.flatten(3))
         return result
@@ -141,8 +148,8 @@ def fast_encoder(
         What matrix products, convolutions and attention are computed in. Norms and sums
         stay in float32.
     packed : bool
-        Lay out the weights of linear maps for the CPU, which ``torch.compile`` cannot
-        follow.
+        Lay out the weights of linear maps for the CPU. ``torch.compile`` cannot follow
+        that; without it, the encoder is made ready for being compiled.
 
     Returns
     -------
@@ -154,6 +161,8 @@ def fast_encoder(
     for block in fast.blocks:
         if not isinstance(block.attn, PositionedAttention):
             block.attn = PositionedAttention(block.attn)
+        if not packed:
+            block.attn.leave_out()
     lower(fast, dtype)
     if dtype != torch.float32:
         # Its squares can be beyond what fp16 holds.
