@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Workers side by side share the cores: threads of their own would only wait for them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for name in ("OMP_NUM_THREADS", "LP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
 # No test depends on a clock.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_s2clip._qt.engine import Download
 from napari_s2clip._qt.model_panel import ModelPanel
 from napari_s2clip._qt.run_panel import RunPanel
-from napari_s2clip._qt.worker import Download
 from napari_s2clip.methods import METHODS
 from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import Progress

@@ -185,6 +185,8 @@ def test_cancel_acts_at_once(hub, store):
 
 
 def test_a_full_disk_is_seen_beforehand(hub, store, monkeypatch):
+    # The process that downloads would else be done with so small a file.
+    hub.faults.pause_after(100_000, path="/blobs/")
     monkeypatch.setattr(transfer_module, "free_space", lambda path: 0)
     with pytest.raises(NotEnoughSpace, match="free some space"):
         store.download(CARD)
