@@ -12,7 +12,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_s2clip import ClassEntry, ClassSet
-from napari_s2clip._qt.review_keys import KEYS, CanvasKeys
+from napari_s2clip._qt.canvas_keys import CanvasKeys
+from napari_s2clip._qt.review_keys import KEYS
 from napari_s2clip._qt.review_panel import ReviewPanel
 from napari_s2clip._qt.review_spotlight import FRAME
 
@@ -250,7 +251,7 @@ def test_keys_of_others_come_back() -> None:
 
     viewer, key = Viewer(), coerce_keybinding("K")
     viewer.keymap[key] = users = object()
-    first, second = (CanvasKeys(viewer, {"accept": print}) for _ in range(2))
+    first, second = (CanvasKeys(viewer, {"K": print}) for _ in range(2))
     first.bind()
     first.bind()
     second.bind()

@@ -7,15 +7,16 @@ from typing import Any, Final
 
 from napari.layers import Labels
 from qtpy.compat import isalive
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QHideEvent, QKeySequence, QShortcut, QShowEvent
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QHideEvent, QKeySequence, QShowEvent
 from qtpy.QtWidgets import QWidget
 
 from ..classes import ClassSet
 from ..edits import Edit
 from ..review import Review, Shape
+from .canvas_keys import CanvasKeys, add_shortcut
 from .review_form import ReviewForm
-from .review_keys import KEYS, CanvasKeys
+from .review_keys import KEYS
 from .review_session import Apply, ReviewSession, write_edit
 from .review_spotlight import Spotlight
 
@@ -68,12 +69,12 @@ class ReviewPanel(ReviewForm):
             "redo": self.redo,
             "next": self.next,
         }
-        keys = self._keys = CanvasKeys(viewer, acts)
+        keys = self._keys = CanvasKeys(viewer, {KEYS[act]: acts[act] for act in acts})
         for act, function in acts.items():
             self.buttons[act].clicked.connect(_without_arguments(function))
-            self._shortcut(KEYS[act].replace("-", "+"), function)
-        self._shortcut(QKeySequence.StandardKey.Undo, self.undo)
-        self._shortcut(QKeySequence.StandardKey.Redo, self.redo)
+            add_shortcut(self, KEYS[act], function)
+        add_shortcut(self, QKeySequence.StandardKey.Undo, self.undo)
+        add_shortcut(self, QKeySequence.StandardKey.Redo, self.redo)
         self.table.selectionModel().selectionChanged.connect(self._on_selection)
         self.table.regions.modelReset.connect(self._on_reset)
         self.class_filter.currentIndexChanged.connect(self._on_filter)
@@ -352,11 +353,6 @@ class ReviewPanel(ReviewForm):
         self.table.regions.set_review(None, self._classes)
         self._show_progress()
         self.say(text)
-
-    def _shortcut(self, key: Any, function: Callable[[], None]) -> None:
-        shortcut = QShortcut(QKeySequence(key), self)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(function)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
