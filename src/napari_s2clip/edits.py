@@ -43,6 +43,20 @@ class Edit:
     def __len__(self) -> int:
         return len(self.index[0])
 
+    def taken_back(self, before: NDArray[Any], now: NDArray[Any]) -> Edit:
+        """The edit that gives the pixels their former labels back.
+
+        Those that have other labels than this edit gave them were changed since, and
+        are left alone.
+
+        Parameters
+        ----------
+        before, now : ndarray, shape (n,)
+            Labels before this edit, and at present.
+        """
+        still = now == self.values
+        return Edit(tuple(part[still] for part in self.index), before[still])
+
     @classmethod
     def of(
         cls,

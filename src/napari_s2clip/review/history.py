@@ -33,10 +33,6 @@ class Act:
     holders: Change = NOTHING
     part: NDArray[np.bool_] | None = None
 
-    def written(self) -> Change:
-        """The pixels that were written last."""
-        return self.pixels if self.part is None else self.pixels.only(self.part)
-
     def shows(self, now: NDArray[Any], values: NDArray[Any]) -> bool:
         """Whether what was written last, if anything was, has these values."""
         part = slice(None) if self.part is None else self.part

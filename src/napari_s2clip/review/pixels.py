@@ -84,10 +84,6 @@ class Change:
         """The way back."""
         return Change(self.flat, self.after, self.before)
 
-    def only(self, keep: NDArray[np.bool_]) -> Change:
-        """Some of the pixels."""
-        return Change(self.flat[keep], self.before[keep], self.after[keep])
-
     def __len__(self) -> int:
         return len(self.flat)
 

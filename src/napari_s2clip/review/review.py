@@ -173,7 +173,8 @@ class Review(Decisions):
             return None
         self._set(act.region, act.before)
         self._pixels.hold(act.place, act.holders.reversed())
-        return act.region, _edit(act.place, act.written().reversed())
+        now, pixels = self._pixels.now(act), act.pixels
+        return act.region, _edit(act.place, pixels).taken_back(pixels.before, now)
 
     def redo(self) -> tuple[int, Edit] | None:
         """Do again what was undone last; None if there is nothing."""
@@ -182,7 +183,9 @@ class Review(Decisions):
             return None
         self._set(act.region, act.after)
         self._pixels.hold(act.place, act.holders)
-        return act.region, _edit(act.place, act.written())
+        now, pixels = self._pixels.now(act), act.pixels
+        undone = _edit(act.place, pixels.reversed())
+        return act.region, undone.taken_back(pixels.after, now)
 
     def follow(self) -> list[Act]:
         """Notice acts that the labels' own history has undone or redone.
