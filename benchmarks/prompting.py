@@ -46,7 +46,7 @@ class Window:
         # The canvas is no public part of napari, and nothing else says what is drawn.
         canvas = self.viewer.window._qt_viewer.canvas  # noqa: SLF001
         canvas._scene_canvas.events.draw.connect(self._on_draw)  # noqa: SLF001
-        self.panel.asker.answered.connect(self._on_shown)
+        self.panel.prompted.asker.answered.connect(self._on_shown)
         self.panel.start()
         rows, columns = np.nonzero(scene.instances == 1)
         self.first = rows.mean(), columns.mean()
@@ -83,12 +83,12 @@ class Window:
             position=(row, column),
             pos=np.zeros(2),
         )
-        before = self.panel.found
+        before = self.panel.prompted.found
         mouse_press_callbacks(layer, SimpleNamespace(type="mouse_press", **vars(event)))
         mouse_release_callbacks(
             layer, SimpleNamespace(type="mouse_release", **vars(event))
         )
-        self._wait(lambda: self.panel.found is not before)
+        self._wait(lambda: self.panel.prompted.found is not before)
         self._wait(lambda: self.drawn > self.shown)
 
     def rest(self) -> None:
@@ -100,7 +100,7 @@ class Window:
     def second_click(self, *, anew: bool = False) -> None:
         """One more click on the object of the first one."""
         if anew:
-            self.panel.asker.set_engine(self.panel.asker.engine)
+            self.panel.prompted.asker.set_engine(self.panel.prompted.asker.engine)
         self.turn += 1
         self.click(*self.points[self.turn % len(self.points)])
 

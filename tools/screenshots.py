@@ -108,11 +108,10 @@ def correct(studio: Studio) -> None:
     widget.pages.setCurrentWidget(widget.correct_page)
     viewer.reset_view()
     widget.prompts.start()
-    assert widget.prompts.layers is not None
     widget.prompts.form.classes.setCurrentIndex(2)
-    widget.prompts.layers.clicked.emit(180.0, 122.0, True)
-    widget.prompts.layers.clicked.emit(180.0, 240.0, False)
-    wait(lambda: widget.prompts.found is not None)
+    widget.prompts.prompted.clicked.emit(180.0, 122.0, True)
+    widget.prompts.prompted.clicked.emit(180.0, 240.0, False)
+    wait(lambda: widget.prompts.prompted.found is not None)
     studio.take("correct")
     widget.prompts.stop()
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import wrapt
+from napari import Viewer
+from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Points, Shapes
 from napari.utils.interactions import (
     mouse_move_callbacks,
@@ -16,10 +19,12 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 from napari.utils.key_bindings import KeymapHandler, coerce_keybinding
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
 from napari_s2clip import ClassSet
-from napari_s2clip._qt.prompt_form import KEYS
+from napari_s2clip._qt.prompt_form import ERASE_COLOUR, PromptForm
+from napari_s2clip._qt.prompt_keys import KEYS, REDO, UNDO
 from napari_s2clip._qt.prompt_layers import LAYER_NAMES
 from napari_s2clip._qt.prompt_panel import PromptPanel
 from napari_s2clip.image import RGBImage
@@ -108,7 +113,7 @@ class Hand:
         return handler.press_key(key)
 
     def wait(self) -> None:
-        self.qtbot.waitUntil(lambda: not self.panel.asker.busy, timeout=20_000)
+        self.qtbot.waitUntil(lambda: not self.panel.prompted.asker.busy, timeout=20_000)
 
     @property
     def said(self) -> str:
@@ -136,15 +141,41 @@ def engine() -> Any:
 
 
 @pytest.fixture
-def hand(viewer: Any, engine: Engine, qtbot: Any) -> Hand:
-    """A panel in a window, with an image of 8 × 12 px and labels for it."""
-    panel = PromptPanel(viewer, engine)
-    viewer.window.add_dock_widget(panel, name="Correct")
+def hand(engine: Engine, qtbot: Any) -> Iterator[Hand]:
+    """A panel with an image of 8 × 12 px and labels for it, without a window."""
+    viewer = ViewerModel()
+    viewer.add_image(np.full((8, 12, 3), 90, np.uint8), rgb=True, name="photo")
     labels = viewer.add_labels(np.zeros((8, 12), np.uint16), name="refined")
-    panel.set_image(viewer.layers["photo"])
+    yield from on_panel(viewer, engine, qtbot, viewer.layers["photo"], labels)
+
+
+def on_panel(
+    viewer: Any, engine: Engine, qtbot: Any, image: Image, labels: Labels
+) -> Iterator[Hand]:
+    panel = PromptPanel(viewer, engine)
+    if hasattr(viewer, "window"):
+        viewer.window.add_dock_widget(panel, name="Correct")
+    else:
+        qtbot.addWidget(panel)
+        panel.show()
+    panel.set_image(image)
     panel.set_classes(CLASSES)
     panel.set_target(labels)
-    return Hand(viewer, panel, engine, qtbot)
+    hand = Hand(viewer, panel, engine, qtbot)
+    yield hand
+    # No thread outlives its panel.
+    engine.go.set()
+    hand.wait()
+
+
+@pytest.fixture
+def windowed(viewer: Any, engine: Engine, qtbot: Any) -> Iterator[Hand]:
+    """The same in the dock of a window, started."""
+    labels = viewer.add_labels(np.zeros((8, 12), np.uint16), name="refined")
+    for hand in on_panel(viewer, engine, qtbot, viewer.layers["photo"], labels):
+        press(hand, "toggle")
+        hand.wait()
+        yield hand
 
 
 def press(hand: Hand, name: str) -> None:
@@ -284,7 +315,7 @@ def test_the_view_stays_while_a_box_is_drawn(started: Hand) -> None:
         points, started.event("mouse_release", (1, 2), (0, 0), modifiers=("Shift",))
     )
     assert points.mouse_pan
-    assert not started.panel.session.prompts
+    assert not started.panel.prompted.session.prompts
 
 
 def test_dragging_pans_and_is_no_prompt(started: Hand) -> None:
@@ -292,16 +323,16 @@ def test_dragging_pans_and_is_no_prompt(started: Hand) -> None:
     started.drag((1, 2), (3, 4), button=2)
     started.drag((1, 2), (3, 4), button=3)
     started.drag((1, 2), modifiers=("Alt",))
-    assert not started.panel.session.prompts
+    assert not started.panel.prompted.session.prompts
     # A trembling hand clicks.
     started.drag((1, 2), (1, 2), step=3)
-    assert len(started.panel.session.prompts.clicks) == 1
+    assert len(started.panel.prompted.session.prompts.clicks) == 1
 
 
 def test_clicks_outside_the_image_are_refused(started: Hand) -> None:
     started.click(3, 30)
     assert "outside the image" in started.said
-    assert not started.panel.session.prompts
+    assert not started.panel.prompted.session.prompts
 
 
 def test_every_key_does_what_the_list_says(started: Hand) -> None:
@@ -331,35 +362,106 @@ def test_every_key_does_what_the_list_says(started: Hand) -> None:
     assert started.panel.form.classes.currentText() == "cat"
     for _ in range(2):
         started.key(",")
-    assert started.panel.form.class_id == 2
-    assert set(KEYS) == {"K", "U", "Shift-U", "Q", "N", "G", ",", "."}
+    assert started.panel.form.classes.value == 2
+    assert set(KEYS.values()) == {"K", "U", "Shift-U", "Q", "N", "G", ",", "."}
 
 
-def test_no_key_is_naparis_own(started: Hand) -> None:
+def test_no_key_is_naparis_own() -> None:
     """Neither of a layer, nor of the viewer, by default."""
     from napari.utils.shortcuts import default_shortcuts
 
     taken = {binding for bindings in default_shortcuts.values() for binding in bindings}
-    for provider in (Image, Labels, Points, Shapes, Layer, type(started.viewer)):
+    for provider in (Image, Labels, Points, Shapes, Layer, Viewer):
         for cls in provider.__mro__:
             taken |= set(getattr(cls, "class_keymap", {}))
-    ours = {coerce_keybinding(key) for key in KEYS}
+    ours = {coerce_keybinding(key) for key in KEYS.values()}
     assert len(taken) > 60
     assert not ours & taken
 
 
-def test_keys_act_on_our_layers_only(started: Hand) -> None:
+@pytest.mark.parametrize("layer", ["photo", "refined", *LAYER_NAMES, None])
+def test_keys_act_whichever_layer_is_selected(started: Hand, layer: Any) -> None:
     started.click(3, 5)
-    for layer in ("photo", "refined"):
+    started.viewer.layers.selection.clear()
+    if layer is not None:
         started.viewer.layers.selection.active = started.viewer.layers[layer]
-        assert not any(started.key(key) for key in KEYS)
-    assert len(started.panel.session.prompts.clicks) == 1
+    assert started.key("U")
+    assert not started.panel.prompted.session.prompts
+    assert started.key("Shift-U")
+    started.wait()
+    assert started.key("K")
+    assert (started.viewer.layers["refined"].data == 1).sum() == 9
+
+
+@pytest.mark.parametrize("layer", LAYER_NAMES)
+def test_ctrl_z_on_our_layers_is_the_undo_of_the_panel(
+    started: Hand, layer: str
+) -> None:
+    undo, redo = UNDO, REDO
+    labels = started.viewer.layers["refined"]
+    started.viewer.layers.selection.active = started.viewer.layers[layer]
+    started.click(3, 5)
+    started.drag((1, 2), (3, 4), modifiers=("Shift",))
+    started.wait()
+    assert started.key(undo)
+    assert started.panel.prompted.session.prompts.box is None
+    assert started.key(redo)
+    assert started.panel.prompted.session.prompts.box is not None
+    started.key(redo)
+    assert started.said == "There is no prompt to bring back."
+    started.wait()
+    started.key("K")
+    assert labels.data.any()
+    started.key(undo)
+    assert not labels.data.any()
+    assert started.said == "The last commit into refined is undone."
+    started.key(undo)
+    assert started.said == "There is nothing to undo."
+    # On the labels it stays their own.
+    started.click(3, 5)
+    started.key("K")
+    started.viewer.layers.selection.active = labels
+    started.key(undo)
+    assert not labels.data.any()
+    started.key("U")
+    assert started.said == "Nothing is left of the last commit into refined."
+
+
+def test_keys_act_in_the_panel_while_prompts_are_made(started: Hand) -> None:
+    panel, qtbot = started.panel, started.qtbot
+    labels = started.viewer.layers["refined"]
+    panel.activateWindow()
+    panel.form.toggle.setFocus()
+    qtbot.waitUntil(panel.form.toggle.hasFocus)
+    control = Qt.KeyboardModifier.ControlModifier
+    started.click(3, 5)
+    qtbot.keyClick(panel, Qt.Key.Key_K)
+    assert labels.data.any()
+    qtbot.keyClick(panel, Qt.Key.Key_Z, control)
+    assert not labels.data.any()
+    press(started, "toggle")
+    qtbot.keyClick(panel, Qt.Key.Key_N)
+    assert not panel.form.negative.isChecked()
+
+
+def test_a_commit_is_taken_back_but_for_what_was_painted_since(started: Hand) -> None:
+    labels = started.viewer.layers["refined"]
+    started.click(3, 5)
+    started.key("K")
+    labels.data_setitem((np.array([3]), np.array([5])), 2)
+    started.key("U")
+    assert np.argwhere(labels.data).tolist() == [[3, 5]]
+    started.click(6, 9)
+    started.key("K")
+    started.viewer.layers.remove(labels)
+    started.key("U")
+    assert started.said == "refined was removed, and the last commit with it."
 
 
 def test_clicks_on_other_layers_are_theirs(started: Hand) -> None:
     started.viewer.layers.selection.active = started.viewer.layers["refined"]
     started.click(3, 5)
-    assert not started.panel.session.prompts
+    assert not started.panel.prompted.session.prompts
 
 
 def test_buttons_are_as_the_keys(started: Hand) -> None:
@@ -386,7 +488,7 @@ def test_other_classes_are_kept_unless_asked(started: Hand) -> None:
     started.click(3, 2)
     started.key("K")
     assert "all pixels have a class" in started.said
-    assert started.panel.session.prompts
+    assert started.panel.prompted.session.prompts
     started.panel.form.overwrite.click()
     started.key("K")
     assert [(labels.data == v).sum() for v in (1, 2)] == [12, 39]
@@ -431,7 +533,7 @@ def test_the_preview_has_the_colour_of_the_class(started: Hand) -> None:
     assert colour() == [0xD5, 0x5E, 0x00]
 
 
-def test_a_large_mask_has_an_inside_and_an_edge(started: Hand, viewer: Any) -> None:
+def test_a_large_mask_has_an_inside_and_an_edge(started: Hand) -> None:
     started.drag((0.5, 0.5), (7.4, 11.4), modifiers=("Shift",))
     started.wait()
     assert set(np.unique(started.panel.layers.preview.data)) == {0, 1, 2}
@@ -468,7 +570,7 @@ def test_a_result_that_is_no_longer_wanted_is_not_shown(started: Hand) -> None:
     started.key("U")
     started.wait()
     assert started.shown == []
-    assert started.panel.found is None
+    assert started.panel.prompted.found is None
 
 
 def test_encoding_can_be_cancelled(hand: Hand) -> None:
@@ -480,7 +582,7 @@ def test_encoding_can_be_cancelled(hand: Hand) -> None:
     hand.wait()
     assert "Cancelled" in hand.said
     assert hand.panel.form.cancel.isHidden()
-    assert len(hand.panel.session.prompts.clicks) == 1
+    assert len(hand.panel.prompted.session.prompts.clicks) == 1
     assert not hand.engine.asked
     hand.engine.go.set()
     hand.click(3, 8)
@@ -502,6 +604,9 @@ def test_stopping_while_encoding_leaves_nothing(hand: Hand) -> None:
     assert len(hand.shown) == 9
 
 
+OURS = {coerce_keybinding(key) for key in KEYS.values()}
+
+
 def everything_is_gone(hand: Hand) -> bool:
     viewer = hand.viewer
     return (
@@ -512,45 +617,55 @@ def everything_is_gone(hand: Hand) -> bool:
             "prompt" in getattr(callback, "__module__", "")
             for callback in (
                 *viewer.mouse_drag_callbacks,
-                *viewer.layers["refined"].mouse_drag_callbacks,
+                *(c for la in viewer.layers for c in la.mouse_drag_callbacks),
             )
         )
-        and not {coerce_keybinding(key) for key in KEYS} & set(viewer.keymap)
+        and not OURS & set(viewer.keymap)
     )
 
 
 def test_stopping_takes_everything_away(started: Hand) -> None:
-    layers = started.ours
+    layers, viewer = started.ours, started.viewer
     assert len(layers) == 3
+    assert set(viewer.keymap) >= OURS
+    assert all(coerce_keybinding(UNDO) in layer.keymap for layer in layers)
+    assert not any(layer.editable for layer in layers)
     started.click(3, 5)
-    before = {la: list(la.keymap) for la in layers}
-    assert all(len(keys) >= len(KEYS) for keys in before.values())
     press(started, "toggle")
     assert everything_is_gone(started)
-    assert not any(
-        {coerce_keybinding(k) for k in KEYS} & set(la.keymap) for la in layers
-    )
+    assert not any(layer.keymap or layer.mouse_drag_callbacks for layer in layers)
     assert started.said == ""
-    assert started.viewer.layers.selection.active is started.viewer.layers["refined"]
+    assert viewer.layers.selection.active is viewer.layers["refined"]
 
 
-def test_hiding_the_panel_takes_everything_away(started: Hand) -> None:
-    started.click(3, 5)
-    started.panel.hide()
-    assert everything_is_gone(started)
+def test_leaving_the_page_takes_everything_away(windowed: Hand) -> None:
+    """It is hidden, closed, or taken out of its dock."""
+    panel, window = windowed.panel, windowed.viewer.window
+    for leave, come_back in (
+        (panel.hide, panel.show),
+        (panel.close, panel.show),
+        (lambda: window.remove_dock_widget(panel), None),
+    ):
+        assert not everything_is_gone(windowed)
+        windowed.click(3, 5)
+        leave()
+        assert everything_is_gone(windowed)
+        if come_back is not None:
+            come_back()
+            panel.start()
+    windowed.qtbot.addWidget(panel)
 
 
-def test_closing_the_panel_takes_everything_away(started: Hand) -> None:
-    started.panel.close()
-    assert everything_is_gone(started)
-
-
-def test_taking_the_panel_out_of_its_dock_takes_everything_away(
-    started: Hand,
-) -> None:
-    started.viewer.window.remove_dock_widget(started.panel)
-    assert everything_is_gone(started)
-    started.qtbot.addWidget(started.panel)
+def test_keys_go_with_a_panel_that_is_deleted(started: Hand) -> None:
+    viewer, panel = started.viewer, PromptPanel(started.viewer, started.engine)
+    started.panel.stop()
+    panel.set_image(viewer.layers["photo"])
+    panel.start()
+    assert set(viewer.keymap) >= OURS
+    started.qtbot.waitUntil(lambda: not panel.prompted.asker.busy)
+    panel.deleteLater()
+    started.qtbot.waitUntil(lambda: not isalive(panel))
+    assert not OURS & set(viewer.keymap)
 
 
 @pytest.mark.parametrize("name", ["photo", *LAYER_NAMES])
@@ -586,7 +701,7 @@ def test_labels_that_are_gone_are_said_so(started: Hand) -> None:
     started.click(3, 5)
     started.key("K")
     assert "no labels to correct" in started.said
-    assert started.panel.session.prompts
+    assert started.panel.prompted.session.prompts
 
 
 @pytest.mark.parametrize(
@@ -674,34 +789,37 @@ def test_an_embedding_of_a_run_is_used(hand: Hand) -> None:
     assert not hand.engine.seen
 
 
-def test_the_choice_of_a_class_stays(hand: Hand) -> None:
-    form = hand.panel.form
-    assert form.class_id == 1
+def test_the_choice_of_a_class_stays(qtbot: Any) -> None:
+    form = PromptForm()
+    qtbot.addWidget(form)
+    form.show_classes(CLASSES)
+    assert form.classes.value == 1
     form.classes.setCurrentIndex(1)
-    hand.panel.set_classes(ClassSet(["ant", "bee", "cat"]))
+    form.show_classes(ClassSet(["ant", "bee", "cat"]))
     assert form.classes.currentText() == "bee"
-    hand.panel.set_classes(ClassSet(["ant"]))
+    form.show_classes(ClassSet(["ant"]))
     assert form.classes.currentText() == "ant"
+    form.show_classes(None)
+    assert form.classes.value is None
+    assert form.colour == ERASE_COLOUR
 
 
 @pytest.fixture
-def other(viewer: Any, engine: Engine, qtbot: Any) -> Callable[..., Hand]:
+def other(engine: Engine, qtbot: Any) -> Iterator[Callable[..., Hand]]:
     """A panel for an image of one's own; labels are whole by default."""
+    with ExitStack() as stack:
 
-    def make(image: Any, labels: Any, place: Any = None, **options: Any) -> Hand:
-        layer = viewer.add_image(image, name="other", **options)
-        if place is None:
-            names = ("scale", "rotate", "translate", "shear")
-            place = {name: options[name] for name in names if name in options}
-        target = viewer.add_labels(labels, name="target", **place)
-        panel = PromptPanel(viewer, engine)
-        viewer.window.add_dock_widget(panel, name="Correct")
-        panel.set_image(layer)
-        panel.set_classes(CLASSES)
-        panel.set_target(target)
-        return Hand(viewer, panel, engine, qtbot)
+        def make(image: Any, labels: Any, place: Any = None, **options: Any) -> Hand:
+            viewer = ViewerModel()
+            layer = viewer.add_image(image, name="other", **options)
+            if place is None:
+                names = ("scale", "rotate", "translate", "shear")
+                place = {name: options[name] for name in names if name in options}
+            target = viewer.add_labels(labels, name="target", **place)
+            scene = contextmanager(on_panel)(viewer, engine, qtbot, layer, target)
+            return stack.enter_context(scene)
 
-    return make
+        yield make
 
 
 def begin(hand: Hand) -> None:
@@ -738,7 +856,7 @@ def test_prompts_stay_when_one_looks_at_another_slice(other: Any) -> None:
     hand.click(2, 3, 5)
     hand.viewer.dims.set_point(0, 0)
     hand.qtbot.waitUntil(lambda: "another slice" in hand.said)
-    assert len(hand.panel.session.prompts.clicks) == 1
+    assert len(hand.panel.prompted.session.prompts.clicks) == 1
     # A click there begins anew there.
     hand.drag((0, 3, 5))
     hand.qtbot.waitUntil(lambda: hand.panel.layers.plane.position == (0,))
@@ -801,10 +919,23 @@ def test_transposed_axes_are_clicked_where_one_looks(other: Any) -> None:
 
 def test_three_dimensions_are_looked_at_only(other: Any) -> None:
     hand = other(np.zeros((4, 8, 12), np.uint8), np.zeros((4, 8, 12), np.uint16))
-    begin(hand)
+    told = hand.panel.form.in_3d
     hand.viewer.dims.ndisplay = 3
+    assert told.isHidden()
+    begin(hand)
+    assert not told.isHidden()
+    assert "Switch it back" in told.text()
     hand.click(2, 3, 5)
-    assert not hand.panel.session.prompts
+    hand.key("G")
+    assert not hand.panel.prompted.session.prompts
+    hand.viewer.dims.ndisplay = 2
+    assert told.isHidden()
+    hand.click(*hand.viewer.dims.point[:1], 3, 5)
+    assert len(hand.panel.prompted.session.prompts.clicks) == 1
+    hand.viewer.dims.ndisplay = 3
+    assert not told.isHidden()
+    hand.panel.stop()
+    assert told.isHidden()
 
 
 def test_a_level_of_a_pyramid_is_corrected(other: Any, monkeypatch: Any) -> None:
@@ -860,16 +991,16 @@ def test_of_a_large_image_a_part_is_encoded(other: Any) -> None:
     data = rows[:, None] * dask.array.ones(2500, np.uint16, chunks=500)
     hand = other(data, np.zeros((3000, 2500), np.uint16), contrast_limits=(0, 3000))
     begin(hand)
-    hand.click(2000, 1000)
+    hand.click(2200, 1000)
     assert hand.engine.seen[-1].pixels.shape == (1024, 1024, 3)
     assert hand.panel.layers.preview.data.shape == (1024, 1024)
-    assert set(hand.shown) == set(block((1999, 2000, 2001), (999, 1000, 1001)))
+    assert set(hand.shown) == set(block((2199, 2200, 2201), (999, 1000, 1001)))
     encoded = len(hand.engine.seen)
-    hand.click(2100, 1100)
+    hand.click(2300, 1100)
     assert len(hand.engine.seen) == encoded
     hand.key("K")
     labels = hand.viewer.layers["target"].data
-    assert labels[2000, 1000] == labels[2101, 1101] == 1
+    assert labels[2200, 1000] == labels[2301, 1101] == 1
     assert labels.sum() == 18
     # Beyond what was encoded.
     hand.click(2990, 2490)
@@ -885,7 +1016,7 @@ def test_of_a_large_label_what_is_around_the_pointer_is_improved(other: Any) -> 
     hand.viewer.cursor.position = (1500, 1200)
     hand.key("G")
     hand.wait()
-    start = hand.panel.session.prompts.start
+    start = hand.panel.prompted.session.prompts.start
     assert start.window.corners == (476, 176, 2524, 2224)
     assert start.mask.all()
 
@@ -904,24 +1035,20 @@ def test_prompts_too_far_apart_are_refused(other: Any) -> None:
     assert (10, 10) in hand.shown
 
 
-def test_two_viewers_have_prompts_of_their_own(
-    started: Hand, make_napari_viewer: Any, qtbot: Any
-) -> None:
-    second = make_napari_viewer()
-    image = second.add_image(np.zeros((8, 12, 3), np.uint8), rgb=True)
-    panel = PromptPanel(second, Engine())
-    second.window.add_dock_widget(panel)
-    panel.set_image(image)
-    panel.start()
+def test_two_viewers_have_prompts_of_their_own(started: Hand, other: Any) -> None:
+    second = other(np.zeros((8, 12), np.uint8), np.zeros((8, 12), np.uint16))
+    begin(second)
     started.click(3, 5)
-    assert not panel.session.prompts
-    panel.stop()
+    assert not second.panel.prompted.session.prompts
+    second.panel.stop()
     assert len(started.ours) == 3
     assert len(started.shown) == 9
+    assert started.key("K")
 
 
-def test_everything_is_reached_by_keyboard_and_explained(hand: Hand) -> None:
-    form = hand.panel.form
+def test_everything_is_reached_by_keyboard_and_explained(qtbot: Any) -> None:
+    form = PromptForm()
+    qtbot.addWidget(form)
     for name in ("toggle", "classes", "overwrite", "negative", "commit", "undo"):
         control = getattr(form, name)
         assert control.toolTip(), name
@@ -936,13 +1063,14 @@ def test_everything_is_reached_by_keyboard_and_explained(hand: Hand) -> None:
         )
     ]
     assert len(set(mnemonics)) == len(mnemonics)
+    shown = {",": "Comma", ".": "Period", "Shift-U": "Shift+U"}
     for key in KEYS.values():
-        assert key in form.help.text()
+        assert f"<b>{shown.get(key, key)}</b>" in form.help.text()
 
 
-def test_real_mouse_events_reach_the_prompts(started: Hand) -> None:
+def test_real_mouse_events_and_keys_reach_the_prompts(windowed: Hand) -> None:
     """Through Qt and the canvas, as a hand would."""
-    viewer, qtbot = started.viewer, started.qtbot
+    started, viewer, qtbot = windowed, windowed.viewer, windowed.qtbot
     viewer.window.show()
     viewer.reset_view()
     canvas = viewer.window._qt_viewer.canvas
@@ -961,20 +1089,23 @@ def test_real_mouse_events_reach_the_prompts(started: Hand) -> None:
     left = Qt.MouseButton.LeftButton
     qtbot.mouseClick(native, left, pos=on_screen(3, 5))
     started.wait()
-    assert len(started.panel.session.prompts.clicks) == 1
-    click = started.panel.session.prompts.clicks[0]
+    assert len(started.panel.prompted.session.prompts.clicks) == 1
+    click = started.panel.prompted.session.prompts.clicks[0]
     assert (click.x, click.y) == pytest.approx((5.5, 3.5), abs=0.1)
     control = Qt.KeyboardModifier.ControlModifier
     qtbot.mouseClick(native, left, control, pos=on_screen(3, 9))
     right = Qt.MouseButton.RightButton
     qtbot.mouseClick(native, right, pos=on_screen(6, 9))
-    assert [c.positive for c in started.panel.session.prompts.clicks] == [
+    assert [c.positive for c in started.panel.prompted.session.prompts.clicks] == [
         True,
         False,
         False,
     ]
-    # What was kept goes into the labels by a real key.
-    started.wait()
+    # Real keys: the last click is taken back, and the mask goes into the labels.
     native.setFocus()
+    qtbot.keyClick(native, Qt.Key.Key_Z, control)
+    started.wait()
+    assert len(started.panel.prompted.session.prompts.clicks) == 2
+    viewer.layers.selection.active = viewer.layers["photo"]
     qtbot.keyClick(native, Qt.Key.Key_K)
     assert (viewer.layers["refined"].data == 1).any()

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QColorDialog, QMenu, QWidget
 
 from ..classes import SAFE_COLOURS
 
-__all__ = ["ColourMenu", "paint_swatch"]
+__all__ = ["ColourMenu", "colour_icon", "paint_swatch"]
 
 
 class ColourMenu(QMenu):
@@ -29,7 +29,7 @@ class ColourMenu(QMenu):
         self.dialog: QColorDialog | None = None
 
     def _offer(self, title: str, shown: str, given: str) -> QAction:
-        action = self.addAction(_icon(shown), title)
+        action = self.addAction(colour_icon(shown), title)
         action.triggered.connect(lambda _=False: self.chosen.emit(given))
         return action
 
@@ -57,7 +57,8 @@ def paint_swatch(
     painter.restore()
 
 
-def _icon(colour: str) -> QIcon:
+def colour_icon(colour: str) -> QIcon:
+    """A box of a colour, as in the table of classes."""
     pixmap = QPixmap(32, 32)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

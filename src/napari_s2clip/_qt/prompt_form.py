@@ -7,37 +7,35 @@ from collections.abc import Mapping
 from typing import Final
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from ..classes import ClassSet
+from .class_combo import ClassCombo, ClassRow
+from .prompt_keys import KEYS
 from .texts import breakable
 
-__all__ = ["ERASE_COLOUR", "KEYS", "PromptForm"]
+__all__ = ["ERASE_COLOUR", "PromptForm"]
 
-KEYS: Final[Mapping[str, str]] = {
-    "K": "keep: commit into the class",
-    "U": "undo the last prompt",
-    "Shift-U": "redo it",
-    "Q": "clear all prompts",
-    "N": "clicks mean outside, or not",
-    "G": "improve the label pointed at",
-    ",": "previous class",
-    ".": "next class",
+_ACTS: Final[Mapping[str, str]] = {
+    "commit": "keep: commit into the class",
+    "undo": "undo the last prompt",
+    "redo": "redo it",
+    "clear": "clear all prompts",
+    "outside": "clicks mean outside, or not",
+    "improve": "improve the label pointed at",
+    "previous": "previous class",
+    "next": "next class",
 }
-"""What keys do; none of them is napari's own for a layer or the viewer."""
 
 _SHOWN: Final = {",": "Comma", ".": "Period"}
 
@@ -51,6 +49,12 @@ _MOUSE: Final = {
 }
 
 ERASE_COLOUR: Final = "#c0c0c0"
+"""Of the preview where pixels become background."""
+
+_IN_3D: Final = (
+    "Clicks and boxes need a 2-D view, and this one is 3-D. Switch it back with the "
+    f"button below the list of layers, or {_CTRL}+Y on the canvas."
+)
 
 
 class PromptForm(QWidget):
@@ -64,29 +68,33 @@ class PromptForm(QWidget):
             "Click on objects in the image: SAM draws their edge.\n"
             "Adds layers of its own, which go when you stop."
         )
-        self.classes = QComboBox()
-        self.classes.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.classes.setToolTip("The class that the pixels get.")
+        self.classes = ClassCombo("The class that the pixels get.")
         self.overwrite = QCheckBox("&Take from other classes")
         self.overwrite.setToolTip(
             "Also pixels that have another class; otherwise only background is taken."
         )
         self.negative = QCheckBox("Clicks mean &outside")
         self.negative.setToolTip(
-            "Clicks say where the object is not, as with Ctrl (Cmd) held. Key N."
+            f"Clicks say where the object is not, as with {_CTRL} held. "
+            f"Key {_key('outside')}."
         )
         self.score = QLabel()
         self.score.setToolTip("How sure SAM is of the mask: the IoU that it predicts.")
         self.commit = QPushButton("&Keep")
-        self.commit.setToolTip("Give the pixels to the class: one step of undo. Key K.")
+        self.commit.setToolTip(
+            f"Give the pixels to the class: one step of undo. Key {_key('commit')}."
+        )
         self.undo = QPushButton("&Undo")
         self.undo.setToolTip(
-            "Take back the last prompt; without one, the last commit. Key U."
+            "Take back the last prompt; without one, the last commit. "
+            f"Key {_key('undo')}, or {_CTRL}+Z."
         )
         self.redo = QPushButton("R&edo")
-        self.redo.setToolTip("Bring back a prompt. Key Shift+U.")
+        self.redo.setToolTip(
+            f"Bring back a prompt. Key {_key('redo')}, or {_CTRL}+Shift+Z."
+        )
         self.clear = QPushButton("Cle&ar")
-        self.clear.setToolTip("Take back all prompts. Key Q.")
+        self.clear.setToolTip(f"Take back all prompts. Key {_key('clear')}.")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Encoding")
@@ -97,6 +105,9 @@ class PromptForm(QWidget):
         self.status.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
+        self.in_3d = QLabel(_IN_3D)
+        self.in_3d.setWordWrap(True)
+        self.in_3d.hide()
         self.help = QLabel(_help())
         self.help.setWordWrap(True)
         self.help.setTextFormat(Qt.TextFormat.RichText)
@@ -125,44 +136,32 @@ class PromptForm(QWidget):
         work.addWidget(self.bar, 1)
         work.addWidget(self.cancel)
         column.addLayout(work)
+        column.addWidget(self.in_3d)
         column.addWidget(self.status)
         column.addWidget(self.help)
         column.addStretch(1)
 
     def show_classes(self, classes: ClassSet | None) -> None:
         """Fill the list of classes; the choice stays if its class is still there."""
-        chosen = self.class_id
-        self.classes.clear()
-        if classes is None:
-            return
-        entries = [(e.name, classes.id_of(e.name), e.colour) for e in classes]
-        entries.append(("background (erase)", 0, ""))
-        for row, (name, value, colour) in enumerate(entries):
-            self.classes.addItem(_icon(colour), name, value)
-            self.classes.setItemData(row, colour or ERASE_COLOUR, _COLOUR_ROLE)
-        self.classes.setCurrentIndex(max(0, self.classes.findData(chosen)))
-
-    @property
-    def class_id(self) -> int | None:
-        """Label value of the chosen class; 0 to erase."""
-        value = self.classes.currentData()
-        return None if value is None else int(value)
+        rows = []
+        if classes is not None:
+            rows = [ClassRow(e.name, classes.id_of(e.name), e.colour) for e in classes]
+            rows.append(ClassRow("background (erase)", 0))
+        self.classes.offer(rows)
 
     @property
     def colour(self) -> str:
         """Of the chosen class."""
-        return str(self.classes.currentData(_COLOUR_ROLE) or ERASE_COLOUR)
-
-    def step_class(self, step: int) -> None:
-        """Choose the next class, or the one before; the list goes round."""
-        count = self.classes.count()
-        if count:
-            self.classes.setCurrentIndex((self.classes.currentIndex() + step) % count)
+        return self.classes.colour or ERASE_COLOUR
 
     def show_active(self, active: bool) -> None:
         """Whether clicks are prompts now."""
         self.toggle.setChecked(active)
         self.toggle.setText("Stop correctin&g" if active else "Correct b&y clicks")
+
+    def show_in_3d(self, in_3d: bool) -> None:
+        """Say that there can be no prompts in such a view, or no longer."""
+        self.in_3d.setVisible(in_3d)
 
     def show_possible(self, *, commit: bool, undo: bool, redo: bool) -> None:
         """What can be done now."""
@@ -189,17 +188,14 @@ class PromptForm(QWidget):
         self.status.setVisible(bool(text))
 
 
-_COLOUR_ROLE: Final = int(Qt.ItemDataRole.UserRole) + 1
-
-
-def _icon(colour: str) -> QIcon:
-    pixmap = QPixmap(32, 32)
-    pixmap.fill(QColor(colour) if colour else Qt.GlobalColor.transparent)
-    return QIcon(pixmap)
+def _key(act: str) -> str:
+    """The key of an act, as people write it."""
+    key = KEYS[act]
+    return _SHOWN.get(key, key.replace("-", "+"))
 
 
 def _help() -> str:
-    keys = {_SHOWN.get(key, key.replace("-", "+")): text for key, text in KEYS.items()}
+    keys = {_key(act): text for act, text in _ACTS.items()}
     rows = "".join(
         f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{text}</td></tr>"
         for key, text in {**_MOUSE, **keys}.items()

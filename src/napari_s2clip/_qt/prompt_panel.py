@@ -1,53 +1,36 @@
-"""Labels corrected by clicks: prompts go to SAM in a thread, masks into a layer."""
+"""The page Correct: labels corrected by clicks and boxes, which SAM answers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels
-from numpy.typing import NDArray
-from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QTimer, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QCloseEvent, QHideEvent
+from qtpy.QtCore import QEvent, Signal  # type: ignore[attr-defined]
+from qtpy.QtGui import QCloseEvent, QHideEvent, QKeySequence
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..classes import ClassSet
-from ..edits import Edit
 from ..image import RGBImage
-from ..planes import Plane, Scope, take_target
+from ..planes import Scope
 from ..progress import Progress
-from ..prompt_edits import commit, label_around
+from ..prompt_edits import label_around
 from ..prompt_engine import PromptEngine
-from ..prompting import Found, Prompts, PromptSession
-from .prompt_asker import PromptAsker
-from .prompt_form import KEYS, PromptForm
-from .prompt_layers import PromptLayers, place_in
-from .review_session import write_edit
-from .worker import Failure
+from .canvas_keys import CanvasKeys, add_shortcut
+from .prompt_commits import Commits
+from .prompt_form import PromptForm
+from .prompt_keys import KEYS, REDO, UNDO
+from .prompt_layers import PromptLayers
+from .prompt_view import PromptView
+from .prompted_object import PromptedObject
 
 __all__ = ["PromptPanel"]
-
-_FOLLOW_MS = 150
-"""A slider that moves is followed when it rests."""
-
-_DRAW_MS = 100
-"""Prompts are drawn with their mask, unless it takes longer: drawing takes longest."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Commit:
-    """An edit that was made, and what the pixels were before."""
-
-    labels: Labels
-    edit: Edit
-    before: NDArray[Any]
 
 
 class PromptPanel(QWidget):
     """Correct labels by clicks and boxes.
+
+    Keys work in the panel and on the canvas while prompts are being made.
 
     Parameters
     ----------
@@ -69,65 +52,85 @@ class PromptPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._image: Image | None = None
-        self._scope = Scope()
         self._target: Labels | None = None
-        self.apply: Callable[[Labels, Edit], None] = write_edit
-        """Makes an edit of a Labels layer as one step of undo."""
-        self.layers: PromptLayers | None = None
-        self.session = PromptSession((0, 0))
-        self.found: Found | None = None
+        self._commits = Commits()
         self._commit_wanted = False
-        self._done: list[_Commit] = []
         self.form = form = PromptForm()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        self.asker = PromptAsker(engine, self)
-        self.asker.encoding.connect(self._on_encoding)
-        self.asker.answered.connect(self._on_answer)
-        self.asker.cancelled.connect(self._on_cancelled)
-        self._rest = _timer(self, _FOLLOW_MS, self._follow)
-        self._draw = _timer(self, _DRAW_MS, self._show_prompts)
+        self.prompted = PromptedObject(viewer, engine, self)
+        self.prompted.keys = {UNDO: self.undo, REDO: self.redo}
+        self._view = PromptView(viewer, self.prompted, self)
+        acts: dict[str, Callable[[], object]] = {
+            "commit": self.commit,
+            "undo": self.undo,
+            "redo": self.redo,
+            "clear": self.clear,
+            "outside": form.negative.toggle,
+            "improve": self.start_from_label,
+            "previous": lambda: form.classes.step(-1),
+            "next": lambda: form.classes.step(1),
+        }
+        keys = {KEYS[act]: function for act, function in acts.items()}
+        on_canvas = self._keys = CanvasKeys(viewer, keys)
+        # A panel that is deleted is not always hidden before.
+        self.destroyed.connect(lambda *_: on_canvas.unbind())
+        self._shortcuts = [
+            add_shortcut(self, key, function)
+            for key, function in (
+                *keys.items(),
+                (QKeySequence.StandardKey.Undo, self.undo),
+                (QKeySequence.StandardKey.Redo, self.redo),
+            )
+        ]
+        self._connect()
+        form.show_classes(None)
+        form.show_status("")
+        self._show_active(False)
+
+    def _connect(self) -> None:
+        form, prompted = self.form, self.prompted
         form.toggle.clicked.connect(self._on_toggle)
         form.commit.clicked.connect(self.commit)
         form.undo.clicked.connect(self.undo)
         form.redo.clicked.connect(self.redo)
         form.clear.clicked.connect(self.clear)
         form.cancel.clicked.connect(self.cancel)
-        form.classes.currentIndexChanged.connect(self._show_preview)
-        form.show_classes(None)
-        form.show_status("")
-        self._show_possible()
+        form.classes.currentIndexChanged.connect(self._show_colour)
+        prompted.clicked.connect(self._on_click)
+        prompted.said.connect(form.show_status)
+        prompted.encoding.connect(self._on_encoding)
+        prompted.prompts_changed.connect(self._on_prompts)
+        prompted.found_changed.connect(self._on_found)
+        prompted.answered.connect(self._on_answered)
+        self._view.stopped.connect(self._on_stopped)
+        self._view.turned.connect(self._show_view)
 
     # What the widget tells the panel.
 
     def set_engine(self, engine: PromptEngine | None) -> None:
         """Set the model behind the prompts; what another one encoded is forgotten."""
-        if engine is not self.asker.engine:
-            self.asker.set_engine(engine)
-            if self.active:
-                self._ask()
+        asker = self.prompted.asker
+        if engine is not asker.engine:
+            asker.set_engine(engine)
+            self.prompted.ask()
 
     def set_image(self, layer: Image | None) -> None:
         """Set the image on which one clicks; on another one prompting ends."""
-        if layer is not self._image:
-            self.stop()
-            self._image = layer
+        self._view.set_image(layer)
 
     def set_classes(self, classes: ClassSet | None) -> None:
         """Set the classes to choose from."""
         self.form.show_classes(classes)
+        self._show_colour()
 
     def set_scope(self, scope: Scope) -> None:
         """Set level, channels and contrast, as in the run that made the labels.
 
         Of ranges and window nothing is taken: one clicks where one looks.
         """
-        scope = replace(scope, ranges=(), window=None)
-        if scope != self._scope:
-            self.stop()
-            self._scope = scope
+        self._view.set_scope(scope)
 
     def set_target(self, labels: Labels | None) -> None:
         """Set the layer that is committed into."""
@@ -135,297 +138,93 @@ class PromptPanel(QWidget):
 
     def remember(self, image: RGBImage, embedding: Any) -> None:
         """Keep an embedding of the engine's SAM that a run has made."""
-        self.asker.remember(image, embedding)
+        self.prompted.asker.remember(image, embedding)
 
     # Start and stop.
 
     @property
+    def layers(self) -> PromptLayers | None:
+        """Those on which prompts are made; None while there are none."""
+        return self.prompted.layers
+
+    @property
     def active(self) -> bool:
         """Whether prompts are being made."""
-        return self.layers is not None
+        return self._view.active
 
     def start(self) -> None:
-        """Add the layers for prompts, and encode what is in sight."""
+        """Add the layers for prompts, take the keys, and encode what is in sight."""
         if self.active:
             return
-        image = self._image
-        if image is None or image not in self._viewer.layers:
+        if not self._view.start():
             self.form.show_active(False)
-            self.form.show_status("There is no image to click on; open one first.")
             return
-        plane = self._take(image)
-        if plane is None:
-            return
-        self._begin(plane)
-        self._viewer.layers.events.removed.connect(self._on_layer_removed)
-        self._viewer.dims.events.connect(self._on_dims)
-        image.events.data.connect(self._on_data)
-        self._listens_to = image
-        self.form.show_active(True)
+        self._keys.bind()
+        self._show_active(True)
         self.form.show_status("Click on an object.")
-        if self.asker.engine is None:
+        if self.prompted.asker.engine is None:
             self.needs_model.emit()
-        self._ask()
+        self.prompted.ask()
 
     def stop(self, why: str = "") -> None:
         """Take away the layers and keys; prompts that were not kept are lost."""
-        if not self.active:
-            return
-        self.asker.cancel()
-        self._rest.stop()
-        self._viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        self._viewer.dims.events.disconnect(self._on_dims)
-        self._listens_to.events.data.disconnect(self._on_data)
-        self._end()
-        self.asker.forget_pixels()
-        self.form.show_active(False)
-        self.form.show_busy(False)
+        self._view.stop(why)
+
+    def _on_stopped(self, why: str) -> None:
+        self._keys.unbind()
+        self._commits.clear()
+        self._show_active(False)
         self.form.show_status(why)
-        self._show_possible()
-
-    def _take(self, image: Image) -> Plane | None:
-        """What is shown of the image; None, and prompting ends, if it is no plane."""
-        try:
-            return take_target(self._viewer, image, self._scope).planes[0]
-        except ValueError as error:
-            self.stop()
-            self.form.show_active(False)
-            self.form.show_status(str(error))
-            return None
-
-    def _begin(self, plane: Plane) -> None:
-        assert self._image is not None
-        keys = dict(zip(KEYS, self._acts(), strict=True))
-        self.layers = PromptLayers(self._viewer, self._image, plane, keys, self)
-        self.layers.clicked.connect(self._on_click)
-        self.layers.boxed.connect(self._on_box)
-        self.layers.elsewhere.connect(self._on_elsewhere)
-        self.layers.removed.connect(self._on_ours_removed)
-        self.session = PromptSession(plane.shape)
-        self._show_found(None)
-
-    def _end(self) -> None:
-        layers, self.layers = self.layers, None
-        if layers is not None:
-            layers.close()
-            layers.deleteLater()
-        self.session = PromptSession((0, 0))
-        self.found, self._commit_wanted = None, False
-        self._draw.stop()
-        self._done.clear()
-
-    def _acts(self) -> tuple[Callable[[], object], ...]:
-        """What the keys do, in the order of `KEYS`."""
-        return (
-            *(self.commit, self.undo, self.redo, self.clear),
-            *(self.form.negative.toggle, self.start_from_label),
-            lambda: self.form.step_class(-1),
-            lambda: self.form.step_class(1),
-        )
 
     # Prompts.
 
     def undo(self) -> None:
         """Take back the last prompt; without one, the last commit."""
-        if self.session.undo():
-            self._changed()
-        elif self._done:
-            self._take_back(self._done.pop())
+        if self.active and not self.prompted.undo():
+            self.form.show_status(self._commits.take_back(self._viewer))
             self._show_possible()
-
-    def _take_back(self, done: _Commit) -> None:
-        """Give the pixels of a commit back what they had, but for later edits."""
-        labels, edit = done.labels, done.edit
-        if labels not in self._viewer.layers:
-            return
-        still = np.asarray(labels.data[edit.index]) == edit.values
-        if not still.any():
-            self.form.show_status(
-                f"Nothing is left of the last commit into {labels.name}."
-            )
-            return
-        index = tuple(part[still] for part in edit.index)
-        self.apply(labels, Edit(index, done.before[still]))
-        self.form.show_status(f"The last commit into {labels.name} is undone.")
 
     def redo(self) -> None:
         """Bring back a prompt that was taken back."""
-        if self.session.redo():
-            self._changed()
+        if self.active and not self.prompted.redo():
+            self.form.show_status("There is no prompt to bring back.")
 
     def clear(self) -> None:
         """Take back all prompts."""
-        if self.session.prompts:
-            self.session.clear()
-            self._changed()
+        self.prompted.clear()
 
     def cancel(self) -> None:
         """Stop encoding; the prompts stay."""
-        if self.asker.busy:
-            self.asker.cancel()
+        if self.prompted.cancel():
             self.form.cancel.setEnabled(False)
             self.form.show_status("Cancelling…")
 
-    def start_from(self, mask: Any, *, top: int = 0, left: int = 0) -> None:
-        """Improve the present pixels of a label or region.
-
-        Parameters
-        ----------
-        mask : ndarray of bool
-        top, left : int
-            Where its first pixel is in the plane.
-        """
-        self._add(lambda: self.session.set_start(mask, top=top, left=left))
-
     def start_from_label(self) -> None:
         """Improve the connected pixels of one class under the pointer."""
-        if self.layers is None:
+        if self.layers is None or not self._view.flat:
             return
         try:
-            labels, where = self._place()
-            point = self.layers.at(self._viewer.cursor.position)
+            labels, where = self._place(self.layers)
+            point = self.layers.places.at(self._viewer.cursor.position)
             if point is None:
                 raise ValueError("The pointer is in another slice.")
             mask, top, left = label_around(labels.data, where, point)
         except ValueError as error:
             self.form.show_status(str(error))
             return
-        self.start_from(mask, top=top, left=left)
-
-    def _on_click(self, x: float, y: float, positive: bool) -> None:
-        positive = positive != self.form.negative.isChecked()
-        self._add(lambda: self.session.add_click(x, y, positive=positive))
-
-    def _on_box(self, x0: float, y0: float, x1: float, y1: float) -> None:
-        height, width = self.session.shape
-        x0, x1 = np.clip((x0, x1), 0, width)
-        y0, y1 = np.clip((y0, y1), 0, height)
-        self._add(lambda: self.session.set_box(x0, y0, x1, y1))
-        # What was drawn while dragging goes if it was refused.
-        self._show_prompts()
-
-    def _add(self, act: Callable[[], None]) -> None:
-        if not self.active:
-            return
-        first = not self.session.prompts
-        try:
-            act()
-        except ValueError as error:
-            self.form.show_status(str(error))
-            return
-        if first:
-            # The array may have changed without any notice.
-            self.asker.forget_pixels(only_cheap=True)
-        self._changed()
-
-    def _changed(self) -> None:
-        self._commit_wanted = False
-        self._ask()
-        if self.asker.busy:
-            self._draw.start()
-        else:
-            self._show_prompts()
-        self._show_possible()
-
-    def _show_prompts(self) -> None:
-        self._draw.stop()
-        if self.layers is not None:
-            self.layers.show_prompts(self.session.prompts)
-
-    # SAM.
-
-    def _ask(self) -> None:
-        """Have the mask of the present prompts made, in a thread."""
-        layers, prompts = self.layers, self.session.prompts
-        if layers is None:
-            return
-        if self.asker.engine is None:
-            self.form.show_status("No model is loaded; run once, then click.")
-            return
-        if not prompts.complete:
-            self._show_found(None)
-            if prompts:
-                self.form.show_status("Click on the object itself, too.")
-        try:
-            self.asker.ask(layers.plane, prompts, self._centre)
-        except ValueError as error:
-            self._show_found(None)
-            self.form.show_status(str(error))
-
-    def _centre(self) -> tuple[float, float]:
-        assert self.layers is not None
-        dims = self._viewer.dims
-        camera = getattr(self._viewer, "scene", self._viewer).camera
-        position = np.array(dims.point, float)
-        position[list(dims.displayed[-2:])] = camera.center[-2:]
-        height, width = self.session.shape
-        return self.layers.at(position) or (width / 2, height / 2)
-
-    def _on_encoding(self, progress: Progress) -> None:
-        if self.active:
-            self.form.show_busy(True, done=progress.done, total=progress.total)
-            self.form.show_status("Encoding the image with SAM…")
-
-    def _on_cancelled(self, plane: Plane) -> None:
-        if self.layers is not None and self.layers.plane is plane:
-            self._commit_wanted = False
-            self.form.show_busy(False)
-            self.form.show_status("Cancelled; click to encode again.")
-
-    def _on_answer(
-        self, plane: Plane, prompts: Prompts, answer: Found | Failure | None
-    ) -> None:
-        if self.layers is None or self.layers.plane is not plane:
-            return
-        encoded = not self.form.bar.isHidden()
-        self.form.show_busy(False)
-        if prompts != self.session.prompts:
-            return
-        self._show_prompts()
-        if isinstance(answer, Failure):
-            self._commit_wanted = False
-            self._show_found(None)
-            self.form.show_status(answer.message)
-            return
-        self._show_found(answer)
-        if answer is not None:
-            self.form.show_status(
-                "" if answer.mask.any() else "SAM finds nothing there; add a click."
-            )
-        elif encoded and not prompts:
-            self.form.show_status("Click on an object.")
-        if self._commit_wanted:
-            self.commit()
-
-    def _show_found(self, found: Found | None) -> None:
-        self.found = found
-        self.form.show_score(None if found is None else found.score)
-        self._show_preview()
-        self._show_possible()
-
-    def _show_preview(self) -> None:
-        if self.layers is not None:
-            self.layers.show_preview(self.found, self.form.colour)
-
-    def _show_possible(self) -> None:
-        self.form.show_possible(
-            commit=bool(self.session.prompts),
-            undo=self.session.can_undo or bool(self._done),
-            redo=self.session.can_redo,
-        )
-
-    # The labels.
+        self.prompted.start_from(mask, top=top, left=left)
 
     def commit(self) -> None:
         """Give the pixels of the preview to the chosen class."""
-        if self.layers is None or not self.session.prompts:
+        prompted = self.prompted
+        if self.layers is None or not prompted.session.prompts:
             return
-        if self.asker.busy and not self.asker.cancelling:
+        if prompted.asker.busy and not prompted.asker.cancelling:
             # What is on the way belongs to the last click.
             self._commit_wanted = True
             return
         self._commit_wanted = False
-        found, value = self.found, self.form.class_id
+        found, value = prompted.found, self.form.classes.value
         if found is None or value is None:
             self.form.show_status(
                 "There is no mask yet; click on an object."
@@ -435,11 +234,8 @@ class PromptPanel(QWidget):
             return
         overwrite = self.form.overwrite.isChecked()
         try:
-            labels, where = self._place()
-            edit = commit(found, labels.data, where, value, overwrite=overwrite)
-            if edit is not None:
-                before = np.asarray(labels.data[edit.index])
-                self.apply(labels, edit)
+            labels, where = self._place(self.layers)
+            edit = self._commits.make(found, labels, where, value, overwrite=overwrite)
         except (ValueError, OSError) as error:
             self.form.show_status(str(error))
             return
@@ -452,21 +248,65 @@ class PromptPanel(QWidget):
                 f"other classes” to make them {name}."
             )
             return
-        self._done.append(_Commit(labels, edit, before))
-        self.session.begin_anew()
-        self._show_prompts()
-        self._show_found(None)
-        count = len(edit.index[0])
-        self.form.show_status(f"{count:,} px of {labels.name} are now {name}.")
+        prompted.begin_anew()
+        self.form.show_status(f"{len(edit):,} px of {labels.name} are now {name}.")
         self.committed.emit(labels, edit)
 
-    def _place(self) -> tuple[Labels, tuple[int | slice, ...]]:
+    def _place(self, layers: PromptLayers) -> tuple[Labels, tuple[int | slice, ...]]:
         """The layer that is committed into, and where the plane lies in it."""
         labels = self._target
         if labels is None or labels not in self._viewer.layers:
             raise ValueError("There are no labels to correct; run once, then commit.")
-        assert self.layers is not None
-        return labels, place_in(labels, self.layers)
+        return labels, layers.places.place_in(labels)
+
+    def _on_click(self, x: float, y: float, positive: bool) -> None:
+        positive = positive != self.form.negative.isChecked()
+        self.prompted.add_click(x, y, positive=positive)
+
+    # What is shown.
+
+    def _on_encoding(self, progress: Progress | None) -> None:
+        if progress is None:
+            self.form.show_busy(False)
+        else:
+            self.form.show_busy(True, done=progress.done, total=progress.total)
+
+    def _on_prompts(self) -> None:
+        self._commit_wanted = False
+        self._show_possible()
+
+    def _on_found(self) -> None:
+        found = self.prompted.found
+        self.form.show_score(None if found is None else found.score)
+        self._show_possible()
+
+    def _on_answered(self, there: bool) -> None:
+        if not there:
+            self._commit_wanted = False
+        elif self._commit_wanted:
+            self.commit()
+
+    def _show_active(self, active: bool) -> None:
+        self._commit_wanted = False
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(active)
+        self.form.show_active(active)
+        self._show_view()
+        self._show_possible()
+
+    def _show_view(self) -> None:
+        self.form.show_in_3d(self.active and not self._view.flat)
+
+    def _show_colour(self) -> None:
+        self.prompted.set_colour(self.form.colour)
+
+    def _show_possible(self) -> None:
+        session = self.prompted.session
+        self.form.show_possible(
+            commit=bool(session.prompts),
+            undo=session.can_undo or bool(self._commits),
+            redo=session.can_redo,
+        )
 
     # What happens around.
 
@@ -475,76 +315,6 @@ class PromptPanel(QWidget):
             self.start()
         else:
             self.stop()
-
-    def _on_dims(self, event: Any = None) -> None:
-        self._rest.start()
-
-    def _follow(self) -> None:
-        """Move to the slice that is shown, unless there are prompts on the last one."""
-        layers, image = self.layers, self._image
-        if layers is None or image is None:
-            return
-        plane = self._take(image)
-        if plane is None or _where(plane) == _where(layers.plane):
-            return
-        if self.session.prompts:
-            self.form.show_status(
-                "The prompts are in another slice; go back, or click here to begin "
-                "anew."
-            )
-            return
-        self._move(plane)
-
-    def _move(self, plane: Plane) -> None:
-        done = list(self._done)
-        was_active = self.layers is not None and self.layers.active
-        active = self._viewer.layers.selection.active
-        self.asker.cancel()
-        self._end()
-        self._done = done
-        self._begin(plane)
-        if not was_active and active in self._viewer.layers:
-            self._viewer.layers.selection.active = active
-        self._ask()
-
-    def _on_elsewhere(self) -> None:
-        """A click in another slice; napari is still busy with it."""
-        QTimer.singleShot(0, self._begin_elsewhere)
-
-    def _begin_elsewhere(self) -> None:
-        if self.active and isalive(self) and self._image is not None:
-            plane = self._take(self._image)
-            if plane is not None:
-                self._move(plane)
-                self.form.show_status("Another slice: click on an object.")
-
-    def _on_data(self, event: Any = None) -> None:
-        """The pixels are other ones, and so is perhaps the array."""
-        if self._image is None or self.layers is None:
-            return
-        plane = self._take(self._image)
-        self.asker.forget_pixels()
-        if plane is None:
-            return
-        if _where(plane) == _where(self.layers.plane):
-            self.layers.plane = plane
-            # An answer that is on the way is about the old pixels.
-            if self.session.prompts:
-                self._ask()
-        else:
-            self._move(plane)
-
-    def _on_layer_removed(self, event: Any) -> None:
-        if event.value is self._image:
-            name, self._image = event.value.name, None
-            self._stop_later(f"{name} was removed.")
-
-    def _on_ours_removed(self) -> None:
-        self._stop_later("A layer of the prompts was removed.")
-
-    def _stop_later(self, why: str) -> None:
-        # napari is in the middle of removing a layer.
-        QTimer.singleShot(0, lambda: self.stop(why) if isalive(self) else None)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Stop when another page is shown, not when the window is minimised."""
@@ -562,16 +332,3 @@ class PromptPanel(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
         return super().event(event)
-
-
-def _timer(parent: QWidget, milliseconds: int, act: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(act)
-    return timer
-
-
-def _where(plane: Plane) -> tuple[Any, ...]:
-    """Planes of one image for which this is equal lie on each other."""
-    return plane.at, plane.position, plane.shape

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -21,8 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from ..classes import ClassSet
+from .class_combo import ClassCombo, ClassRow
 from .review_keys import KEYS
-from .review_table import RegionTable, class_colour, class_name
+from .review_table import RegionTable, class_name
 
 __all__ = ["ReviewForm"]
 
@@ -43,8 +41,7 @@ class ReviewForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.class_filter = _combo("Show only regions of this class")
-        self.class_filter.setAccessibleName("Class shown")
+        self.class_filter = ClassCombo("Show only regions of this class", "Class shown")
         self.open_only = QCheckBox("Open only")
         self.open_only.setToolTip("Hide regions that are reviewed")
         self.min_area = QSpinBox()
@@ -59,8 +56,7 @@ class ReviewForm(QWidget):
         self.progress = QProgressBar()
         self.progress.setFormat("%v of %m reviewed")
         self.progress.setToolTip("Regions that were accepted, rejected or changed")
-        self.class_box = _combo("Class for the button Reassign")
-        self.class_box.setAccessibleName("New class")
+        self.class_box = ClassCombo("Class for the button Reassign", "New class")
         self.overwrite = QCheckBox("Overwrite")
         self.overwrite.setToolTip(
             "Coarse and refined shapes win pixels of other classes too, "
@@ -123,22 +119,15 @@ class ReviewForm(QWidget):
         background : bool
             Whether there are regions of the background.
         """
-        for box, others in (
-            (self.class_filter, [("All classes", None)]),
-            (self.class_box, []),
-        ):
-            chosen = box.currentData()
-            box.blockSignals(True)
-            box.clear()
-            for text, data in others:
-                box.addItem(text, data)
-            if others and background:
-                box.addItem(class_name(classes, 0), 0)
-            for value in classes.ids:
-                icon = _swatch(class_colour(classes, value))
-                box.addItem(icon, class_name(classes, value), value)
-            box.setCurrentIndex(max(0, box.findData(chosen)) if box.count() else -1)
-            box.blockSignals(False)
+        rows = [
+            ClassRow(class_name(classes, value), value, classes.colour_of(value))
+            for value in classes.ids
+        ]
+        self.class_box.offer(rows)
+        others = [ClassRow("All classes", None)]
+        if background:
+            others.append(ClassRow(class_name(classes, 0), 0))
+        self.class_filter.offer([*others, *rows])
 
     def show_progress(self, reviewed: int, total: int) -> None:
         """How many regions are reviewed."""
@@ -151,18 +140,3 @@ class ReviewForm(QWidget):
         """One sentence below the buttons."""
         self.status.setText(text)
         self.status.setVisible(bool(text))
-
-
-def _combo(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    # A long name must not widen the dock.
-    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    box.setMinimumWidth(60)
-    return box
-
-
-def _swatch(colour: QColor) -> QIcon:
-    picture = QPixmap(12, 12)
-    picture.fill(colour if colour.alpha() else Qt.GlobalColor.transparent)
-    return QIcon(picture)

@@ -75,7 +75,6 @@ class S2CLIPWidget(QWidget):
         self.tune = TunePanel()
         self.review = ReviewPanel(napari_viewer, apply_edit)
         self.prompts = PromptPanel(napari_viewer)
-        self.prompts.apply = apply_edit
         self.annotations = AnnotationsRow(napari_viewer)
         self.annotations.collect = self._collect
         self.memory = Remembering(self._used, self._set_used, self)
