@@ -41,9 +41,16 @@ def test_plane_of_a_stack_is_the_current_slice() -> None:
     np.testing.assert_array_equal(plane.read(), data[1, 2])
     assert (plane.hidden, plane.position) == ((0, 1), (1, 2))
     (note,) = plane.notes
-    assert note.startswith("only the current slice was segmented: ")
-    assert note.endswith("1 of 2 along axis t, 2 of 3 along axis z")
+    assert note == (
+        "only one slice was segmented: 1 (of 0 to 1) along axis t, 2 (of 0 to 2) along "
+        "axis z"
+    )
     assert plane.lift(np.zeros((4, 5))).shape == (1, 1, 4, 5)
+
+
+def test_an_axis_with_one_slice_is_not_worth_a_word() -> None:
+    viewer, layer = viewer_with(np.zeros((1, 4, 5)))
+    assert take_plane(viewer, layer).notes == ()
 
 
 def test_plane_is_the_slice_of_other_axes_where_these_are_shown() -> None:

@@ -43,7 +43,7 @@ def test_all_combinations_of_ranges_in_order() -> None:
     for plane in target.planes:
         np.testing.assert_array_equal(plane.read(), NUMBERS[plane.at])
     (note,) = target.notes
-    assert note.startswith("4 slices were segmented: 0 to 1 of 2 along axis t")
+    assert note.startswith("4 slices were segmented: 0 to 1 (of 0 to 1) along axis t, ")
 
 
 def test_axes_without_a_range_stay_where_they_are() -> None:

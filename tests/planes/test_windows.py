@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Shapes
 
-from napari_s2clip.planes import field_of_view, rectangle
+from napari_s2clip.planes import field_of_view, is_upright, rectangle
 
 
 def look(
@@ -90,18 +90,22 @@ BOX = np.array([[2, 3], [2, 9], [7, 9], [7, 3]], float)
 
 
 @pytest.mark.parametrize(
-    ("kind", "vertices"),
+    ("kind", "vertices", "upright"),
     [
-        ("rectangle", BOX),
-        ("ellipse", BOX),
-        ("polygon", [[2, 5], [7, 3], [4, 9]]),
+        ("rectangle", BOX, True),
+        ("ellipse", BOX, False),
+        ("polygon", [[2, 5], [7, 3], [4, 9]], False),
+        ("rectangle", [[2, 6], [4, 3], [7, 6], [5, 9]], False),  # turned
     ],
 )
-def test_window_is_the_rectangle_around_a_shape(kind: str, vertices: Any) -> None:
+def test_window_is_the_rectangle_around_a_shape(
+    kind: str, vertices: Any, upright: bool
+) -> None:
     viewer, layer = image((20, 30))
     shapes = viewer.add_shapes([vertices], shape_type=kind)
     # From the middle of pixel 2 to that of pixel 7, all that are touched.
     assert rectangle(viewer, shapes, layer) == (2, 3, 8, 10)
+    assert is_upright(viewer, shapes, layer) is upright
 
 
 def test_edges_of_pixels_are_not_rounded_outwards() -> None:
@@ -129,6 +133,8 @@ def test_rectangle_goes_through_the_world() -> None:
     assert rectangle(viewer, shapes, layer) == (2, 3, 8, 10)
     # A rectangle of the world is a window around it in a rotated image.
     assert rectangle(viewer, Shapes([BOX]), layer) != (2, 3, 8, 10)
+    assert is_upright(viewer, shapes, layer)
+    assert not is_upright(viewer, Shapes([BOX]), layer)
 
 
 def test_rectangle_on_another_slice_is_taken() -> None:

@@ -183,6 +183,26 @@ def test_rectangle_of_a_shapes_layer(panel: ScopePanel, viewer: Any) -> None:
     assert panel.area.shapes.layer() is None
 
 
+def test_it_is_said_where_more_than_the_shape_is_segmented(
+    panel: ScopePanel, viewer: Any
+) -> None:
+    note = panel.area.note
+    use(panel, viewer, np.zeros((40, 50), np.uint8))
+    shapes = viewer.add_shapes([BOX])
+    shapes.add_ellipses(BOX + 10)
+    assert note.isHidden()
+    choose(panel.area.box, "rectangle")
+    assert note.text() == "The upright rectangle around the shape is segmented."
+    assert not note.isHidden()
+    shapes.selected_data = {0}
+    assert note.isHidden()
+    shapes.add_polygons(np.array([[2, 5], [7, 3], [4, 9]]))
+    shapes.selected_data = {2}
+    assert not note.isHidden()
+    choose(panel.area.box, "whole")
+    assert note.isHidden()
+
+
 def test_button_makes_a_layer_that_is_ready_to_draw(
     panel: ScopePanel, viewer: Any, qtbot: Any
 ) -> None:

@@ -15,8 +15,9 @@ from qtpy.QtWidgets import QFormLayout, QPushButton, QWidget
 from ..planes import Scope, take_target
 from ..planes.geometry import shown_axes
 from ..tiles import SMALLEST, Tiling
+from .area_row import AreaRow
 from .preview import PreviewDialog
-from .scope_rows import AreaRow, AxisRow, ChannelRow, TileRow, new_combo
+from .scope_rows import AxisRow, ChannelRow, TileRow, new_combo
 
 __all__ = ["ScopePanel"]
 

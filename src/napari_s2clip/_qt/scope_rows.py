@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from napari.layers import Image, Shapes
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from ..planes import Channels, Window, field_of_view, rectangle
-from ..planes.geometry import placement
+from ..planes import Channels
 from ..tiles import SMALLEST, Tiling
-from .layer_combo import ImageCombo
 
-__all__ = ["AreaRow", "AxisRow", "ChannelRow", "TileRow", "new_combo"]
+__all__ = ["AxisRow", "ChannelRow", "TileRow", "below", "in_a_row", "new_combo"]
 
 
 def new_combo(tip: str, items: dict[str, Any]) -> QComboBox:
@@ -47,7 +42,8 @@ def _new_spin(tip: str, name: str, low: int, high: int) -> QSpinBox:
     return box
 
 
-def _in_a_row(parent: QWidget, *widgets: QWidget) -> QHBoxLayout:
+def in_a_row(parent: QWidget, *widgets: QWidget) -> QHBoxLayout:
+    """Lay widgets beside each other, equally wide."""
     layout = QHBoxLayout(parent)
     layout.setContentsMargins(0, 0, 0, 0)
     for widget in widgets:
@@ -55,7 +51,7 @@ def _in_a_row(parent: QWidget, *widgets: QWidget) -> QHBoxLayout:
     return layout
 
 
-def _below(row: QWidget, box: QComboBox) -> QWidget:
+def below(row: QWidget, box: QComboBox) -> QWidget:
     """A second line for a row whose first one is a box; it is hidden."""
     second = QWidget()
     layout = QVBoxLayout(row)
@@ -64,102 +60,6 @@ def _below(row: QWidget, box: QComboBox) -> QWidget:
     layout.addWidget(second)
     second.hide()
     return second
-
-
-class _ShapesCombo(ImageCombo):
-    kind = Shapes
-    nothing = "No Shapes layer yet"
-
-
-class AreaRow(QWidget):
-    """The whole image, what is in sight, or a rectangle of a Shapes layer."""
-
-    changed = Signal()
-
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
-        self._image: Image | None = None
-        self.box = new_combo(
-            "The part of the image that is segmented; the labels around it stay as "
-            "they are.",
-            {
-                "Whole image": "whole",
-                "What is in sight": "sight",
-                "Rectangle": "rectangle",
-            },
-        )
-        self.shapes = _ShapesCombo(viewer)
-        self.shapes.setToolTip(
-            "The Shapes layer with the rectangle: its selected shape, or the last."
-        )
-        self.shapes.setAccessibleName("Shapes layer")
-        self.draw = QPushButton("&Draw")
-        self.draw.setToolTip(
-            "Add a Shapes layer, ready to draw a rectangle on the image."
-        )
-        self.draw.clicked.connect(self._draw)
-        self._second = _below(self, self.box)
-        _in_a_row(self._second, self.shapes).addWidget(self.draw)
-        self.setFocusProxy(self.box)
-        self.box.currentIndexChanged.connect(self._on_area)
-        self.shapes.layer_changed.connect(self.changed)
-
-    @property
-    def area(self) -> str:
-        """``"whole"``, ``"sight"`` or ``"rectangle"``."""
-        return str(self.box.currentData())
-
-    def choose(self, area: str) -> None:
-        """Choose one of the areas; an unknown one changes nothing."""
-        index = self.box.findData(area)
-        if index >= 0:
-            self.box.setCurrentIndex(index)
-
-    def set_image(self, layer: Image | None) -> None:
-        """The image on which rectangles are drawn."""
-        self._image = layer
-
-    def window(self, layer: Image) -> Window | None:
-        """The window of an image; None is the whole.
-
-        Raises
-        ------
-        ValueError
-            If there is none; the message says what to do.
-        """
-        if self.area == "sight":
-            return field_of_view(self._viewer, layer)
-        if self.area == "rectangle":
-            shapes = self.shapes.layer()
-            if shapes is None:
-                raise ValueError("window: there is no Shapes layer; draw a rectangle")
-            return rectangle(self._viewer, shapes, layer)
-        return None
-
-    def _on_area(self) -> None:
-        self._second.setVisible(self.area == "rectangle")
-        self.changed.emit()
-
-    def _draw(self) -> None:
-        layer = self._image
-        if layer is None:
-            return
-        data = layer.data[0] if layer.multiscale else layer.data
-        origin, ones = np.zeros(layer.ndim), np.ones(layer.ndim)
-        self._viewer.dims.ndisplay = 2
-        shapes = self._viewer.add_shapes(
-            ndim=layer.ndim,
-            name=f"{layer.name} area",
-            edge_color="yellow",
-            face_color="transparent",
-            edge_width=max(1, max(data.shape[: layer.ndim]) // 250),
-            **placement(layer, origin, ones),
-        )
-        self._viewer.layers.selection.active = shapes
-        shapes.mode = "add_rectangle"
-        self.shapes.refresh()
-        self.shapes.choose(shapes)
 
 
 class AxisRow(QWidget):
@@ -180,8 +80,8 @@ class AxisRow(QWidget):
         self.first = _new_spin(f"First {tip}", f"First of {name}", 0, count - 1)
         self.last = _new_spin(f"Last {tip}", f"Last of {name}", 0, count - 1)
         self.last.setValue(count - 1)
-        self._second = _below(self, self.box)
-        _in_a_row(self._second, self.first, self.last)
+        self._second = below(self, self.box)
+        in_a_row(self._second, self.first, self.last)
         self.setFocusProxy(self.box)
         self.box.currentIndexChanged.connect(self._on_mode)
         self.first.valueChanged.connect(self.last.setMinimum)
@@ -227,7 +127,7 @@ class ChannelRow(QWidget):
         for box, name in zip(self.colours, _COLOURS, strict=True):
             box.setAccessibleName(f"{name} channel")
             box.setMinimumWidth(60)  # two digits
-        self._second = _below(self, self.box)
+        self._second = below(self, self.box)
         grid = QGridLayout(self._second)
         grid.setContentsMargins(0, 0, 0, 0)
         for column, box in enumerate(self.colours):
@@ -306,7 +206,7 @@ class TileRow(QWidget):
         for spin in (self.tile, self.overlap):
             spin.setSuffix(" px")
             spin.setKeyboardTracking(False)
-        _in_a_row(self, self.tile)
+        in_a_row(self, self.tile)
         self.setFocusProxy(self.tile)
         self.tile.valueChanged.connect(self._on_tile)
         self.choose(usual)

@@ -293,15 +293,17 @@ class _Taker:
         notes = []
         where = []
         for axis in self.hidden:
-            chosen, count = choices[axis], self.finest[axis]
+            chosen, last = choices[axis], int(self.finest[axis]) - 1
+            if not last:
+                continue  # there is no other slice
             which = str(chosen[0])
             if len(chosen) > 1:
                 which += f" to {chosen[-1]}"
-            where.append(f"{which} of {count} along axis {self._name(axis)}")
-        if len(planes) > 1:
-            notes.append(f"{len(planes)} slices were segmented: {', '.join(where)}")
-        elif self.hidden:
-            notes.append(f"only the current slice was segmented: {', '.join(where)}")
+            where.append(f"{which} (of 0 to {last}) along axis {self._name(axis)}")
+        if where:
+            several = len(planes) > 1
+            head = f"{len(planes)} slices were" if several else "only one slice was"
+            notes.append(f"{head} segmented: {', '.join(where)}")
         height, width = planes[0].shape
         if self.level:
             whole = [int(self.grid.shape[axis]) for axis in self.shown]
