@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_s2clip.sizes import format_size, parse_size
+from napari_s2clip.sizes import format_size, parse_size, short_number
 
 
 @pytest.mark.parametrize(
@@ -72,3 +72,21 @@ def test_sizes_are_written_with_three_digits(size, text):
 @given(st.integers(0, 10**15))
 def test_what_is_written_can_be_read_and_is_close(size):
     assert parse_size(format_size(size)) == pytest.approx(size, rel=0.006)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (9999, "9999"),
+        (10_000, "10.0k"),
+        (99_949, "99.9k"),
+        (99_950, "100k"),
+        (999_499, "999k"),
+        (999_500, "1.00M"),
+        (67_108_864, "67.1M"),
+        (12_345_678_901, "12.3G"),
+    ],
+)
+def test_numbers_are_short(number: int, text: str) -> None:
+    assert short_number(number) == text

@@ -1,11 +1,11 @@
-"""Sizes of stored data as people write them: ``"5 GB"``."""
+"""Sizes of stored data and counts as people write them: ``"5 GB"``, ``"12.3k"``."""
 
 from __future__ import annotations
 
 import math
 import re
 
-__all__ = ["format_size", "parse_size"]
+__all__ = ["format_size", "parse_size", "short_number"]
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _FACTORS: dict[str, int] = {
@@ -49,3 +49,13 @@ def format_size(size: int) -> str:
         value, unit = value / 1000, unit + 1
     digits = 0 if unit == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
     return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+def short_number(number: int) -> str:
+    """A number in few letters: 950, 12.3k, 4.56M."""
+    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        value = number / limit
+        if value >= 0.9995 and number > 9999:
+            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:.{digits}f}{letter}"
+    return str(number)

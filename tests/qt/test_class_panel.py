@@ -13,7 +13,7 @@ from qtpy.QtCore import QItemSelectionModel, QMimeData, QPointF, Qt
 from qtpy.QtGui import QColor, QDropEvent, QKeyEvent
 from qtpy.QtWidgets import QApplication, QDoubleSpinBox, QFileDialog, QLineEdit
 
-from napari_s2clip._qt.class_model import Column, short_number
+from napari_s2clip._qt.class_model import Column
 from napari_s2clip._qt.class_panel import ClassPanel
 from napari_s2clip.class_presets import CLASS_PRESETS
 from napari_s2clip.classes import ClassEntry, ClassSet, default_colour
@@ -334,24 +334,6 @@ def test_counts_are_shown_by_id(panel: ClassPanel) -> None:
     panel.set_lines("owl")
     assert panel.view.isColumnHidden(Column.REGIONS)
     assert shown(panel, 0, Column.PIXELS) == ""
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0"),
-        (9999, "9999"),
-        (10_000, "10.0k"),
-        (99_949, "99.9k"),
-        (99_950, "100k"),
-        (999_499, "999k"),
-        (999_500, "1.00M"),
-        (67_108_864, "67.1M"),
-        (12_345_678_901, "12.3G"),
-    ],
-)
-def test_numbers_are_short(number: int, text: str) -> None:
-    assert short_number(number) == text
 
 
 def test_what_is_wrong_is_marked_and_kept(panel: ClassPanel, heard: list[Any]) -> None:

@@ -9,7 +9,8 @@ import pytest
 from qtpy.QtCore import QModelIndex, Qt
 
 from napari_s2clip import ClassSet
-from napari_s2clip._qt.review_table import COLUMNS, RegionTable
+from napari_s2clip._qt.review_model import TITLES, Column
+from napari_s2clip._qt.review_table import RegionTable
 from napari_s2clip.review import Review
 
 ROLE = Qt.ItemDataRole
@@ -50,11 +51,11 @@ def texts(table: RegionTable, row: int) -> list[str]:
 
 
 def test_a_row(table: RegionTable) -> None:
-    assert texts(table, 0) == ["", "0.80", "ant", "0.20", "–", "1,000"]
+    assert texts(table, 0) == ["", "0.80", "ant", "0.20", "–", "1000"]
     table.regions.set_review(
         review(sam_score=0.5, refined=False), ClassSet(["zebra", "ant"])
     )
-    assert texts(table, 0) == ["", "refused", "ant", "0.20", "0.50", "1,000"]
+    assert texts(table, 0) == ["", "1.90", "ant", "0.20", "0.50", "1000"]
 
 
 @pytest.mark.parametrize(
@@ -91,12 +92,18 @@ def test_what_is_seen_is_said(table: RegionTable) -> None:
     assert model.data(first, ROLE.AccessibleTextRole) == "rejected"
     assert model.data(first, ROLE.FontRole).strikeOut()
     assert model.data(first, ROLE.ToolTipRole) == (
-        "Region 1: ant, rejected, refined shape"
+        "Region 1: ant, rejected, refined shape\np 0.20, SAM not asked, 1,000 px"
     )
+    table.regions.set_review(review(sam_score=0.5, refined=False), ClassSet(["a", "b"]))
+    score = model.index(0, Column.IOU)
+    assert model.data(score, ROLE.FontRole).strikeOut()
+    assert model.data(score, ROLE.AccessibleTextRole) == "0.50, refused"
+    assert "IoU 0.50, mask refused" in model.data(first, ROLE.ToolTipRole)
+    assert model.data(first, ROLE.FontRole) is None
     titles = [
-        model.headerData(c, Qt.Orientation.Horizontal) for c in range(len(COLUMNS))
+        model.headerData(c, Qt.Orientation.Horizontal) for c in range(len(Column))
     ]
-    assert titles == list(COLUMNS)
+    assert titles == list(TITLES.values())
     assert model.headerData(0, Qt.Orientation.Vertical) is None
     assert model.data(QModelIndex()) is None
     assert model.rowCount(first) == model.columnCount(first) == 0
@@ -112,6 +119,28 @@ def test_the_next_open_one_is_below_and_then_from_the_top(table: RegionTable) ->
     for region in (1, 2, 4):
         model._review.accept(region)
     assert model.next_open(2) is None
+
+
+@pytest.mark.parametrize(
+    ("width", "hidden"),
+    [(420, ""), (282, ""), (260, "p"), (230, "p IoU"), (190, "p IoU px")],
+)
+def test_names_have_room_and_nothing_scrolls_sideways(
+    table: RegionTable, qtbot: Any, width: int, hidden: str
+) -> None:
+    """A dock of 300 px leaves the table 282; with many rows it has a scroll bar."""
+    table.regions.set_review(review(50), ClassSet(["zebra", "ant"]))
+    table.setStyleSheet("QScrollBar:vertical { width: 13px } * { font-size: 12px }")
+    table.resize(width, 200)
+    table.show()
+    qtbot.waitUntil(table.verticalScrollBar().isVisible)
+    assert not table.horizontalScrollBar().isVisible()
+    assert table.horizontalHeader().length() <= table.viewport().width()
+    titles = [TITLES[column] for column in Column if table.isColumnHidden(column)]
+    assert " ".join(titles) == hidden
+    letters = table.fontMetrics()
+    room = table.columnWidth(Column.CLASS) - letters.height() - 8
+    assert room >= 8 * letters.averageCharWidth()
 
 
 def test_nothing_to_show(table: RegionTable) -> None:
@@ -130,7 +159,7 @@ def test_fifty_thousand_regions(qtbot: Any) -> None:
     regions = review(50_000)
     start = time.perf_counter()
     table.regions.set_review(regions, ClassSet(["zebra", "ant"]))
-    for column in range(len(COLUMNS)):
+    for column in range(len(Column)):
         table.sortByColumn(column, Qt.SortOrder.DescendingOrder)
     table.regions.set_filter(class_id=2, status="open")
     for region in range(1, 21, 2):

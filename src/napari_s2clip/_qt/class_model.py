@@ -17,8 +17,9 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
 from qtpy.QtGui import QBrush, QColor
 
 from ..class_table import ClassTable, many, shown_colour
+from ..sizes import short_number
 
-__all__ = ["ClassModel", "Column", "short_number"]
+__all__ = ["ClassModel", "Column"]
 
 _T = TypeVar("_T")
 _Index = QModelIndex | QPersistentModelIndex
@@ -296,13 +297,3 @@ def _new_row(column: Column, role: int) -> Any:
                 "Write a name and press Enter; a bar gives a synonym: car | automobile"
             )
     return None
-
-
-def short_number(number: int) -> str:
-    """A number in few letters: 950, 12.3k, 4.56M."""
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        value = number / limit
-        if value >= 0.9995 and number > 9999:
-            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
-            return f"{value:.{digits}f}{letter}"
-    return str(number)

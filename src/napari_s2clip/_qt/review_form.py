@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QGridLayout,
@@ -20,7 +21,8 @@ from qtpy.QtWidgets import (
 from ..classes import ClassSet
 from .class_combo import ClassCombo, ClassRow
 from .review_keys import KEYS
-from .review_table import RegionTable, class_name
+from .review_model import class_name
+from .review_table import RegionTable
 
 __all__ = ["ReviewForm"]
 
@@ -64,6 +66,7 @@ class ReviewForm(QWidget):
         )
         self.status = QLabel()
         self.status.setWordWrap(True)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.buttons: dict[str, QPushButton] = {}
         for act, (text, tip) in _BUTTONS.items():
             key = KEYS[act].replace("-", "+")
@@ -139,4 +142,5 @@ class ReviewForm(QWidget):
     def say(self, text: str) -> None:
         """One sentence below the buttons."""
         self.status.setText(text)
-        self.status.setVisible(bool(text))
+        # Else the buttons would move under the mouse whenever a sentence comes or goes.
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
