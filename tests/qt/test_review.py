@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import zarr
+from napari.components import ViewerModel
 from napari.utils.key_bindings import coerce_keybinding
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
@@ -15,7 +16,8 @@ from napari_s2clip import ClassEntry, ClassSet
 from napari_s2clip._qt.canvas_keys import CanvasKeys
 from napari_s2clip._qt.review_keys import KEYS
 from napari_s2clip._qt.review_panel import ReviewPanel
-from napari_s2clip._qt.review_spotlight import FRAME
+from napari_s2clip._qt.review_spotlight import FRAME, _canvas_size, _zoom
+from napari_s2clip._qt.review_words import none_open
 
 from .review_scene import CAT, DOG, FOX, Output, make_output
 
@@ -27,9 +29,11 @@ REFUSED, WIDE, SURE = 1, 2, 3
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any], request: Any) -> Any:
-    """A window; it is shown only where a test needs that, as drawing takes seconds."""
-    return make_napari_viewer(show="dock" in request.fixturenames)
+def viewer(request: pytest.FixtureRequest) -> Any:
+    """What a viewer knows; its window, which takes seconds, comes with `dock`."""
+    if "dock" in request.fixturenames:
+        return request.getfixturevalue("make_napari_viewer")(show=True)
+    return ViewerModel()
 
 
 @pytest.fixture
@@ -59,10 +63,6 @@ def panel(viewer: Any, output: Output, qtbot: Any) -> ReviewPanel:
 
 def camera(viewer: Any) -> Any:
     return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
-
-
-def canvas(viewer: Any) -> Any:
-    return viewer.window._qt_viewer.canvas.native
 
 
 def frame(viewer: Any) -> Shapes | None:
@@ -114,10 +114,6 @@ def press_in_panel(panel: ReviewPanel, qtbot: Any, act: str) -> None:
     press(panel.table, qtbot, act)
 
 
-def press_on_canvas(panel: ReviewPanel, qtbot: Any, act: str) -> None:
-    press(canvas(panel._viewer), qtbot, act)
-
-
 def press(widget: Any, qtbot: Any, act: str) -> None:
     *shift, letter = KEYS[act].split("-")
     modifier = Qt.KeyboardModifier.ShiftModifier if shift else None
@@ -131,32 +127,31 @@ def press(widget: Any, qtbot: Any, act: str) -> None:
         qtbot.keyClick(widget, key, modifier)
 
 
-@pytest.mark.parametrize("how", [click, press_in_panel, press_on_canvas])
-def test_every_button_and_key(
-    panel: ReviewPanel, output: Output, qtbot: Any, how: Callable[..., None], dock: Any
-) -> None:
+def decide_all(panel: ReviewPanel, output: Output, do: Callable[[str], None]) -> None:
+    """Every act once, in a story that ends without an open region."""
     review = panel.review
-
-    def do(act: str) -> None:
-        how(panel, qtbot, act)
-
     do("next")
     assert panel.current == REFUSED
     do("accept")
     assert review.state(REFUSED).status == "accepted"
     # The next open one is selected.
     assert panel.current == WIDE
+    assert panel.status.text() == "Region 1 accepted: 0 pixels changed."
     do("coarse")
     assert (count(output, DOG), panel.current) == (12 * 12, SURE)
     panel.table.choose(WIDE)
+    # What was said was about another region.
+    assert panel.status.text() == ""
     do("refined")
     assert count(output, DOG) == 16 * 16
     assert panel.current == SURE
+    do("next")
+    assert panel.status.text() == "Region 3 is the last open one of this list."
     do("reject")
     assert count(output, CAT) == 10 * 20
     assert panel.progress.text() == "3 of 3 reviewed"
     assert panel.status.text() == (
-        "Region 3 rejected: 100 pixels changed. No region of this list is open."
+        "Region 3 rejected: 100 pixels changed. All 3 regions are reviewed."
     )
     do("undo")
     assert (count(output, CAT), panel.current) == (10 * 20 + 100, SURE)
@@ -168,7 +163,65 @@ def test_every_button_and_key(
     do("reassign")
     assert (count(output, FOX), count(output, CAT)) == (100, 200)
     do("next")
-    assert panel.status.text() == "No region of this list is open."
+    assert panel.status.text() == "All 3 regions are reviewed."
+
+
+@pytest.mark.parametrize("how", [click, press_in_panel])
+def test_every_button_and_key(
+    panel: ReviewPanel, output: Output, qtbot: Any, how: Callable[..., None]
+) -> None:
+    decide_all(panel, output, lambda act: how(panel, qtbot, act))
+
+
+def test_every_key_on_the_canvas(
+    viewer: Any, panel: ReviewPanel, output: Output, dock: Any, qtbot: Any
+) -> None:
+    canvas = viewer.window._qt_viewer.canvas.native
+    decide_all(panel, output, lambda act: press(canvas, qtbot, act))
+    # And napari's own.
+    viewer.layers.selection.active = output.refined
+    qtbot.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert (count(output, FOX), panel.review.reviewed) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("total", "open_", "shown", "text"),
+    [
+        (0, 0, 0, "The last run found no region; add classes or lower the thresholds."),
+        (1, 0, 1, "The only region is reviewed."),
+        (1200, 0, 0, "All 1,200 regions are reviewed."),
+        (12, 1, 0, "No region passes the filter; 1 other is open."),
+        (12, 3, 4, "All regions of this list are reviewed; 3 others are open."),
+    ],
+)
+def test_it_is_said_why_there_is_no_next_one(
+    total: int, open_: int, shown: int, text: str
+) -> None:
+    assert none_open(total, open_, shown) == text
+
+
+def test_without_regions_next_says_what_to_do(
+    panel: ReviewPanel, output: Output
+) -> None:
+    panel.set_output(None)
+    panel.next()
+    assert panel.status.text() == "Segment an image first; its regions appear here."
+    output.region_table = output.region_table[:0]
+    panel.set_output(output)
+    assert panel.status.text() == none_open(0, 0, 0)
+    panel.say("")
+    panel.next()
+    assert panel.status.text() == none_open(0, 0, 0)
+
+
+def test_no_button_moves_when_something_is_said(panel: ReviewPanel, qtbot: Any) -> None:
+    places = {}
+    for text in ("One line.", "", "Two lines, as they are longer than the dock. " * 2):
+        panel.resize(300, 480)
+        panel.say(text)
+        qtbot.wait(1)
+        places[text] = [button.y() for button in panel.buttons.values()]
+    assert len({tuple(tops) for tops in places.values()}) == 1
 
 
 def test_keys_are_nobody_elses(viewer: Any) -> None:
@@ -207,6 +260,12 @@ def test_keys_are_there_while_the_panel_is(
 ) -> None:
     ours = {str(coerce_keybinding(key)) for key in KEYS.values()}
     assert ours <= bound(viewer)
+    # Another panel that comes and goes takes none of them along.
+    other = viewer.window.add_dock_widget(ReviewPanel(viewer), name="Other")
+    viewer.window.remove_dock_widget(other)
+    panel.table.selectRow(0)
+    viewer.keymap[coerce_keybinding("K")](viewer)
+    assert panel.review.state(REFUSED).status == "accepted"
     panel.table.selectRow(0)
     dock.hide()
     assert not ours & bound(viewer)
@@ -267,15 +326,6 @@ def test_keys_of_others_come_back() -> None:
     assert viewer.keymap == {key: newer}
 
 
-def test_two_panels(viewer: Any, panel: ReviewPanel, output: Output) -> None:
-    other = ReviewPanel(viewer)
-    dock = viewer.window.add_dock_widget(other, name="Other")
-    viewer.window.remove_dock_widget(dock)
-    panel.table.selectRow(0)
-    viewer.keymap[coerce_keybinding("K")](viewer)
-    assert panel.review.state(REFUSED).status == "accepted"
-
-
 def test_an_act_is_one_step_of_the_layer(panel: ReviewPanel, output: Output) -> None:
     before = output.refined.data.copy()
     steps = []
@@ -290,20 +340,15 @@ def test_an_act_is_one_step_of_the_layer(panel: ReviewPanel, output: Output) -> 
     np.testing.assert_array_equal(output.refined.data, before)
 
 
-def test_the_layers_own_undo_is_followed(
-    viewer: Any, panel: ReviewPanel, output: Output, qtbot: Any
-) -> None:
-    viewer.layers.selection.active = output.refined
+def test_the_layers_own_undo_is_followed(panel: ReviewPanel, output: Output) -> None:
     panel.table.selectRow(1)
     panel.reject()
-    control = Qt.KeyboardModifier.ControlModifier
-    qtbot.keyClick(canvas(viewer), Qt.Key.Key_Z, control)
+    output.refined.undo()
     assert count(output, DOG) == 256
     assert panel.review.state(WIDE).status == "open"
     assert panel.progress.text() == "0 of 3 reviewed"
     assert panel.status.text() == "Followed the layer's own undo: region 2."
-    shift = Qt.KeyboardModifier.ShiftModifier
-    qtbot.keyClick(canvas(viewer), Qt.Key.Key_Z, control | shift)
+    output.refined.redo()
     assert count(output, DOG) == 0
     assert panel.review.state(WIDE).status == "rejected"
     # And back by the panel, with the same step.
@@ -329,6 +374,17 @@ def test_undo_does_not_touch_what_was_painted_since(
     assert count(output, FOX) == 0
     panel.undo()
     assert count(output, DOG) == 256
+
+
+def test_acts_on_a_layer_that_was_never_shown(viewer: Any, panel: ReviewPanel) -> None:
+    output = make_output(viewer, visible=False)
+    panel.set_output(output)
+    panel.table.choose(WIDE)
+    panel.reject()
+    assert count(output, DOG) == 0
+    output.refined.undo()
+    assert count(output, DOG) == 256
+    assert not output.refined.visible
 
 
 def test_undo_of_a_hidden_layer(panel: ReviewPanel, output: Output) -> None:
@@ -424,18 +480,40 @@ def test_sorting_keeps_the_selection_and_the_camera(
     assert frame(viewer) is not None
 
 
-def test_the_zoom_stays_where_a_region_is_seen_well(
-    viewer: Any, panel: ReviewPanel
+@pytest.mark.parametrize(
+    ("zoom", "extent", "expected"),
+    [
+        (1, (100, 200), 1),  # seen well
+        (1, (600, 40), 0.8),  # as high as the canvas: whole, with a margin
+        (2, (40, 2000), 0.32),  # far wider
+        (500, (12, 12), 16),  # no pixel larger than that
+        (0.1, (100, 200), 1.6),  # a dot: 320 of 800
+        (0.5, (12, 12), 16),
+        (40, (1, 1), 40),  # already larger; nothing to gain from less
+    ],
+)
+def test_a_region_is_seen_well_and_whole(
+    zoom: float, extent: tuple[float, float], expected: float
 ) -> None:
-    camera(viewer).zoom = 0.5
-    panel.table.choose(WIDE)
-    # 12 pixels would be a tenth of the canvas at most; one is 16 on the screen now.
-    assert camera(viewer).zoom == pytest.approx(16)
-    panel.table.choose(SURE)
-    assert camera(viewer).zoom == pytest.approx(16)
-    camera(viewer).zoom = 500
-    panel.table.choose(WIDE)
-    assert camera(viewer).zoom < 500
+    found = _zoom(zoom, np.array(extent, float), (600, 800), 1)
+    assert found == pytest.approx(expected)
+
+
+def test_a_region_as_wide_as_the_image_is_shown_whole(
+    viewer: Any, panel: ReviewPanel, output: Output
+) -> None:
+    table = output.region_table.copy()
+    table.loc[1, ["x_min", "x_max"]] = 0, 80
+    output.region_table = table
+    panel.set_output(output)
+    _, width = _canvas_size(viewer)
+    for zoom in (width / 80, 10 * width):
+        camera(viewer).zoom = zoom
+        camera(viewer).center = (0, 0, 0)
+        panel.table.choose(None)
+        panel.table.choose(WIDE)
+        assert camera(viewer).zoom * 80 <= 0.81 * width
+        assert tuple(camera(viewer).center)[-2:] == (45.5, 39.5)
 
 
 def test_the_right_slice_of_a_stack(
@@ -567,14 +645,25 @@ def test_another_image_and_back(
     assert (count(output, DOG), count(other, DOG)) == (256, 256)
 
 
-def test_decisions_stay_after_a_new_run_on_the_image(
-    viewer: Any, panel: ReviewPanel, output: Output
+def test_decisions_stay_after_new_runs_on_the_image(
+    viewer: Any, panel: ReviewPanel
 ) -> None:
+    def run(image: str) -> Output:
+        return make_output(viewer, metadata={"napari_s2clip": {"image": image}})
+
+    panel.set_output(run("a"))
     panel.table.choose(SURE)
     panel.accept()
-    again = make_output(viewer)
-    for one in (output, again):
-        one.refined.metadata["napari_s2clip"] = {"image": "a"}
+    # With other settings the region is another one.
+    other = run("a")
+    table = other.region_table.copy()
+    table.loc[SURE - 1, "area"] -= 1
+    other.region_table = table
+    panel.set_output(other)
+    assert panel.review.reviewed == 0
+    panel.set_output(run("b"))
+    assert panel.review.reviewed == 0
+    again = run("a")
     panel.set_output(again)
     assert panel.review.state(SURE).status == "accepted"
     # In place, with other ids.
@@ -583,6 +672,10 @@ def test_decisions_stay_after_a_new_run_on_the_image(
     again.owners[:] = np.array([0, 3, 2, 1])[again.owners]
     panel.set_output(again)
     assert panel.review.decided.keys() == {1}
+    # Also when the layers that it was decided on are gone.
+    viewer.layers.clear()
+    panel.set_output(run("a"))
+    assert panel.review.decided.keys() == {SURE}
 
 
 def test_names_and_colours_follow(panel: ReviewPanel) -> None:

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_s2clip.review import Review, uncertainty
+from napari_s2clip.review import Known, Review, uncertainty
+
+from .conftest import digits
 
 CAT, DOG, FOX = 1, 2, 3
 START = ("11100", "11100", "00002", "11102")
@@ -313,6 +315,8 @@ def test_damaged_data_are_refused(scene: Any, damage: Any, message: str) -> None
 def test_a_rerun_keeps_the_decisions_on_equal_regions(
     scene: Any, make_table: Any
 ) -> None:
+    known: Known = {}
+    scene.review.carry_over(known)
     scene.review.accept(1)
     scene.review.accept(3)
     scene.write(scene.review.reject(2))
@@ -322,11 +326,48 @@ def test_a_rerun_keeps_the_decisions_on_equal_regions(
     regions[3, 0] = 0
     table = make_table(regions, [DOG, CAT, CAT])
     again = Review(table, regions, owners, scene.labels)
-    assert again.carry_over(scene.review) == 1
+    assert again.carry_over(known) == 2
     assert {r: s.status for r, s in again.decided.items()} == {
         3: "accepted",
         1: "rejected",
     }
+
+
+def test_decisions_wait_while_a_region_is_gone(scene: Any, make_table: Any) -> None:
+    known: Known = {}
+
+    def rerun(regions: np.ndarray[Any, Any]) -> Review:
+        table = make_table(regions, [CAT, DOG, CAT])
+        review = Review(table, regions, regions, scene.labels)
+        review.carry_over(known)
+        return review
+
+    whole, cut = scene.regions, scene.regions.copy()
+    cut[3, 0] = 0
+    first = rerun(whole)
+    first.accept(1)
+    first.accept(3)
+    second = rerun(cut)
+    assert second.decided.keys() == {1}
+    assert rerun(whole).decided.keys() == {1, 3}
+    # The last word counts, whichever result it was on.
+    first.undo()
+    scene.write(second.reject(1))
+    third = rerun(whole)
+    assert {r: s.status for r, s in third.decided.items()} == {1: "rejected"}
+
+
+def test_regions_that_look_the_same_keep_nothing(make_table: Any) -> None:
+    # Two diagonals: equal box, area and class.
+    regions = digits("12", "21").astype(np.int32)
+    known: Known = {}
+    for reviewed in (1, 0):
+        review = Review(make_table(regions, [CAT, CAT]), regions, regions, regions)
+        review.carry_over(known)
+        if reviewed:
+            review.accept(1)
+        assert review.reviewed == reviewed
+    assert known == {}
 
 
 def test_arrays_must_fit(scene: Any) -> None:

@@ -9,19 +9,12 @@ from typing import Any, Literal
 from napari.layers import Labels
 
 from ..edits import Edit
-from ..layers import KEY
-from ..review import Review
+from ..review import Known, Review
 from ..review.history import Act
 
-__all__ = ["Apply", "ReviewSession", "write_edit"]
+__all__ = ["Apply", "ReviewSession"]
 
 Apply = Callable[[Labels, Edit], None]
-
-
-def write_edit(labels: Labels, edit: Edit) -> None:
-    """Write an edit as one step that the layer can undo."""
-    with labels.block_history():
-        labels.data_setitem(edit.index, edit.values)
 
 
 class ReviewSession:
@@ -35,11 +28,11 @@ class ReviewSession:
     Parameters
     ----------
     output : OutputSet
-        See `ReviewPanel.set_output`.
+        See `ReviewBrowser.set_output`.
     apply : callable
         Takes a Labels layer and an `Edit`, which it writes as one step.
-    before : ReviewSession, optional
-        Of an earlier run: decisions on equal regions are taken over.
+    known : dict, optional
+        Decisions on the same image; see `Review.carry_over`.
 
     Raises
     ------
@@ -47,9 +40,7 @@ class ReviewSession:
         If the regions cannot be reviewed; says why.
     """
 
-    def __init__(
-        self, output: Any, apply: Apply, before: ReviewSession | None = None
-    ) -> None:
+    def __init__(self, output: Any, apply: Apply, known: Known | None = None) -> None:
         if output.owners is None:
             raise ValueError(
                 "it is not known which region drew a pixel; segment the image again"
@@ -66,8 +57,8 @@ class ReviewSession:
             output.refined.data,
             axes=getattr(output, "axes", (-2, -1)),
         )
-        if before is not None:
-            self.review.carry_over(before.review)
+        if known is not None:
+            self.review.carry_over(known)
         self._apply = apply
         self._applying = False
         # What the layer's history holds as far as is known.
@@ -84,13 +75,6 @@ class ReviewSession:
             for table in (self._table, output.region_table)
         )
         return bool(first.equals(second))
-
-    def same_image(self, labels: Labels) -> bool:
-        """Whether a layer is known to be of the same image."""
-        first, second = (
-            layer.metadata.get(KEY, {}).get("image") for layer in (self.labels, labels)
-        )
-        return first is not None and first == second
 
     def attach(
         self,

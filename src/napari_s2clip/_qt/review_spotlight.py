@@ -15,7 +15,8 @@ FRAME: Final = "S2CLIP review"
 _COLOUR: Final = "#ff00ff"  # no class has it by default
 _LINE: Final = 3.0  # screen pixels
 _SHARE: Final = (0.1, 0.4, 0.8)
-"""How much of the canvas a region may take as it is, and takes after zooming."""
+"""Of the canvas: the least that a region takes as it is, what it takes after zooming
+in, and the most that leaves a margin around it."""
 _LARGEST_PIXEL: Final = 16.0  # screen pixels, so that a small region keeps its context
 
 
@@ -160,13 +161,15 @@ def _corners(
 def _zoom(
     zoom: float, extent: NDArray[np.float64], canvas: tuple[int, int], pixel: float
 ) -> float:
-    """The zoom that shows a region well; the one that is, if it does."""
+    """The zoom that shows a region well and whole; the one that is, if it does."""
     least, wanted, most = _SHARE
     share = float(np.max(extent * zoom / np.array(canvas)))
-    if least <= share <= most:
-        return zoom
-    new = min(zoom * wanted / share, _LARGEST_PIXEL / pixel)
-    return zoom if share < least and new < zoom else new
+    largest = _LARGEST_PIXEL / pixel
+    if share > most:
+        return min(zoom * most / share, largest)
+    if share < least:
+        return max(zoom, min(zoom * wanted / share, largest))
+    return zoom
 
 
 def _camera(viewer: Any) -> Any:

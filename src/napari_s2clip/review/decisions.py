@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .states import RegionState, Shape, Status, uncertainty
+from .states import Mark, RegionState, Shape, Status, uncertainty
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Decisions"]
+__all__ = ["Decisions", "Known"]
+
+Known: TypeAlias = dict[Mark, RegionState]
+"""The last decision on each region of an image, whichever result it was in."""
 
 
 class Decisions:
@@ -48,6 +53,7 @@ class Decisions:
         self.area: NDArray[np.int64] = self.table["area"].to_numpy(np.int64)
         self._proposed: list[int] = self.table["class_id"].astype(int).tolist()
         self._states: dict[int, RegionState] = {}
+        self._known: Known | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,6 +61,25 @@ class Decisions:
     def row(self, region: int) -> int:
         """Row of a region in the table; `KeyError` if there is none."""
         return self._row[region]
+
+    @cached_property
+    def marks(self) -> dict[int, Mark]:
+        """By id, what tells a region from others, also in another result."""
+        boxes = self.table[["x_min", "y_min", "x_max", "y_max"]].to_numpy(float)
+        columns = (
+            *(self.ids.tolist(), self.positions, self._proposed),
+            *(self.area.tolist(), boxes.round(2).tolist()),
+        )
+        return {
+            region: (position, proposed, area, tuple(box))
+            for region, position, proposed, area, box in zip(*columns, strict=True)
+        }
+
+    @cached_property
+    def _alone(self) -> dict[Mark, int]:
+        """The regions that nothing else is like."""
+        counts = Counter(self.marks.values())
+        return {mark: r for r, mark in self.marks.items() if counts[mark] == 1}
 
     def proposal(self, region: int) -> RegionState:
         """The state a region began with."""
@@ -128,6 +153,12 @@ class Decisions:
         self._states.pop(region, None)
         if state.status != "open":
             self._states[region] = state
+        if self._known is None or self.marks[region] not in self._alone:
+            return
+        if state.status == "open":
+            self._known.pop(self.marks[region], None)
+        else:
+            self._known[self.marks[region]] = state
 
 
 def _positions(table: pd.DataFrame, planes: int) -> list[tuple[int, ...]]:

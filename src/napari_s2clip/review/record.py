@@ -1,44 +1,25 @@
-"""Decisions as plain data, and on to another result."""
+"""Decisions as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from .states import RegionState, Shape, Status
+from .states import Mark, RegionState, Shape, Status
 
 if TYPE_CHECKING:
-    from .review import Review
+    from .decisions import Decisions
 
-__all__ = ["Mark", "marks", "read_record", "record"]
+__all__ = ["read_record", "record"]
 
 _VERSION: Final = 1
 
-Mark = tuple[Any, ...]
-"""What tells a region from others: its plane, proposed class, area and box."""
 
-
-def marks(review: Review) -> Iterator[tuple[int, Mark]]:
-    """Each region and what tells it from others."""
-    table = review.table
-    boxes = table[["x_min", "y_min", "x_max", "y_max"]].to_numpy(float).round(2)
-    for region, position, class_id, area, box in zip(
-        review.ids.tolist(),
-        review.positions,
-        table["class_id"].tolist(),
-        review.area.tolist(),
-        boxes.tolist(),
-        strict=True,
-    ):
-        yield region, (position, class_id, area, tuple(box))
-
-
-def record(review: Review) -> dict[str, Any]:
+def record(review: Decisions) -> dict[str, Any]:
     """The decisions as plain data, ready for JSON, in the order they were made."""
-    known = dict(marks(review)) if review.decided else {}
     regions = []
     for region, state in review.decided.items():
-        position, class_id, area, box = known[region]
+        position, class_id, area, box = review.marks[region]
         regions.append(
             {
                 "region": region,

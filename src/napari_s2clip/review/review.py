@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..edits import Edit
-from .decisions import Decisions
+from .decisions import Decisions, Known
 from .history import Act, History
 from .painting import Painting, Target
-from .record import marks, read_record, record
+from .record import read_record, record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,10 +247,9 @@ class Review(Decisions):
         ValueError
             If the data are not what `to_dict` gives; then nothing is taken over.
         """
-        known = dict(marks(self))
         problems = []
         for region, mark, state in list(read_record(data)):
-            if known.get(region) != mark:
+            if self.marks.get(region) != mark:
                 problems.append(f"Region {region} is another one now; it stays open.")
             elif not self._take_over(region, state):
                 problems.append(
@@ -259,27 +258,30 @@ class Review(Decisions):
                 )
         return problems
 
-    def carry_over(self, other: Review) -> int:
-        """Take over the decisions of an earlier result for regions that are the same.
+    def carry_over(self, known: Known) -> int:
+        """Take over earlier decisions on regions that are the same; no pixel changes.
 
         The same are regions at one place with equal proposed class, area and box,
-        whatever their ids; the labels must show the decision. No pixel changes.
+        whatever their ids; the labels must show the decision.
+
+        Parameters
+        ----------
+        known : dict
+            Decisions on results of the same image. What is decided here from now on is
+            written into it.
 
         Returns
         -------
         int
-            How many decisions found no region.
+            How many were taken over.
         """
-        same: dict[Any, list[int]] = {}
-        for region, mark in marks(self):
-            same.setdefault(mark, []).append(region)
-        theirs = dict(marks(other))
-        lost = 0
-        for region, state in other.decided.items():
-            found = same.get(theirs[region], [])
-            if len(found) != 1 or not self._take_over(found[0], state):
-                lost += 1
-        return lost
+        found = [
+            (self._alone[mark], state)
+            for mark, state in known.items()
+            if mark in self._alone
+        ]
+        self._known = known
+        return sum(self._take_over(region, state) for region, state in found)
 
     def _paint(
         self, region: int, state: RegionState, target: Target, overwrite: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RegionState", "Shape", "Status", "has_failed", "uncertainty"]
+__all__ = ["Mark", "RegionState", "Shape", "Status", "has_failed", "uncertainty"]
 
 Status: TypeAlias = Literal["open", "accepted", "rejected", "changed"]
 Shape: TypeAlias = Literal["coarse", "refined"]
+Mark: TypeAlias = tuple[Any, ...]
+"""What tells a region from others: its plane, proposed class, area and box."""
 
 
 @dataclass(frozen=True)
