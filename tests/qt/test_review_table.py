@@ -123,7 +123,7 @@ def test_the_next_open_one_is_below_and_then_from_the_top(table: RegionTable) ->
 
 @pytest.mark.parametrize(
     ("width", "hidden"),
-    [(420, ""), (282, ""), (260, "p"), (230, "p IoU"), (190, "p IoU px")],
+    [(420, ""), (282, "p"), (250, "p IoU"), (205, "p IoU px")],
 )
 def test_names_have_room_and_nothing_scrolls_sideways(
     table: RegionTable, qtbot: Any, width: int, hidden: str
@@ -140,7 +140,7 @@ def test_names_have_room_and_nothing_scrolls_sideways(
     assert " ".join(titles) == hidden
     letters = table.fontMetrics()
     room = table.columnWidth(Column.CLASS) - letters.height() - 8
-    assert room >= 8 * letters.averageCharWidth()
+    assert room >= 11 * letters.averageCharWidth()
 
 
 def test_nothing_to_show(table: RegionTable) -> None:

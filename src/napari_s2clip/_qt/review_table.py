@@ -21,9 +21,10 @@ _SAMPLES: Final = {
 }
 """For these texts the columns have room; the class gets what is left."""
 
-_LETTERS: Final = 8
+_LETTERS: Final = 11
 """Of the class for which there is room; else columns of numbers are hidden."""
 
+_Align: Final = Qt.AlignmentFlag
 _Metric: Final = QStyle.PixelMetric
 
 
@@ -48,6 +49,8 @@ class RegionTable(QTableView):
         header = self.horizontalHeader()
         header.setMinimumSectionSize(16)
         header.setHighlightSections(False)
+        # In the middle it would lie under the arrow that shows the order.
+        header.setDefaultAlignment(_Align.AlignLeft | _Align.AlignVCenter)
         # The widths come from the letters: Qt would ask every row for its contents.
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(Column.CLASS, QHeaderView.ResizeMode.Stretch)
@@ -88,7 +91,8 @@ class RegionTable(QTableView):
         super().resizeEvent(event)
 
     def sizeHint(self) -> QSize:
-        return QSize(300, 200)
+        # A page scrolls where it has less than this; it gives the table what is left.
+        return QSize(300, 120)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(200, 90)
