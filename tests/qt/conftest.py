@@ -21,6 +21,7 @@ from ..store.servers import FileServer
 
 if TYPE_CHECKING:
     import napari
+    from qtpy.QtWidgets import QWidget
 
     from napari_s2clip._qt.widget import S2CLIPWidget
 
@@ -43,6 +44,19 @@ def viewer(make_napari_viewer: Callable[..., Any]) -> napari.Viewer:
     viewer = make_napari_viewer()
     viewer.add_image(np.full((8, 12, 3), 90, np.uint8), rgb=True, name="photo")
     return viewer
+
+
+@pytest.fixture
+def show(qtbot: Any) -> Callable[..., None]:
+    """Show a panel in a window of its own, which takes no time."""
+
+    def show(panel: QWidget, width: int, height: int) -> None:
+        qtbot.addWidget(panel)
+        panel.resize(width, height)
+        panel.show()
+        qtbot.waitExposed(panel)
+
+    return show
 
 
 @pytest.fixture

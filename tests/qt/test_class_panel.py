@@ -25,12 +25,9 @@ Left, NoKeys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def panel(qtbot: Any) -> ClassPanel:
+def panel(show: Any) -> ClassPanel:
     panel = ClassPanel()
-    qtbot.addWidget(panel)
-    panel.resize(300, 320)
-    panel.show()
-    qtbot.waitExposed(panel)
+    show(panel, 300, 320)
     panel.activateWindow()
     panel.view.setFocus()
     QApplication.clipboard().clear()

@@ -13,12 +13,9 @@ from napari_s2clip.settings import Settings
 
 
 @pytest.fixture
-def panel(qtbot: Any) -> TunePanel:
+def panel(show: Any) -> TunePanel:
     panel = TunePanel()
-    qtbot.addWidget(panel)
-    panel.resize(300, 600)
-    panel.show()
-    qtbot.waitExposed(panel)
+    show(panel, 300, 600)
     return panel
 
 

@@ -5,144 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QModelIndex, QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QModelIndex, Qt, QTimer
 from qtpy.QtGui import QDropEvent, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemDelegate,
-    QAbstractItemView,
     QApplication,
-    QHeaderView,
-    QLabel,
-    QTableView,
     QWidget,
 )
 
 from ..class_table import shown_colour
 from ..classes import default_colour
 from .class_cells import ClassCells, clipboard_text
+from .class_grid import ClassGrid
 from .class_model import ClassModel, Column
 from .colour_menu import ColourMenu
 
 __all__ = ["ClassView"]
-
-_HINT = (
-    "Write a class, press Enter, write the next; or paste a list:\n\n"
-    "red circle\ngreen star | green asterisk\ngrass"
-)
-
-_NAME, _SYNONYMS = 11, 6
-"""Letters for which there is always room; else the table scrolls."""
-
-_ROWS = 4
-"""Of the lowest table, without its head."""
 
 _Key = Qt.Key
 _Standard = QKeySequence.StandardKey
 _Hint = QAbstractItemDelegate.EndEditHint
 
 
-class ClassView(QTableView):
+class ClassView(ClassGrid):
     """Classes in a table that is written like a list: name, Enter, next name, Enter."""
 
     def __init__(self, model: ClassModel, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.classes = model
+        super().__init__(model, parent)
         self.editor: QWidget | None = None
         self.menu: ColourMenu | None = None
         self._added = False
-        self.setModel(model)
         self.setItemDelegate(ClassCells(self))
-        self._set_behaviour()
-        self.hint = QLabel(_HINT, self.viewport())
-        self.hint.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.hint.setStyleSheet("background: transparent; padding: 4px;")
-        self.hint.setWordWrap(True)
-        self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.clicked.connect(self._on_click)
-        model.rowsInserted.connect(self._place_hint)
-        model.rowsRemoved.connect(self._place_hint)
-        self._place_hint()
-
-    def _set_behaviour(self) -> None:
-        View = QAbstractItemView
-        self.setSelectionBehavior(View.SelectionBehavior.SelectRows)
-        self.setSelectionMode(View.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(
-            View.EditTrigger.DoubleClicked
-            | View.EditTrigger.EditKeyPressed
-            | View.EditTrigger.AnyKeyPressed
-        )
-        self.setDragDropMode(View.DragDropMode.InternalMove)
-        self.setDragDropOverwriteMode(False)
-        self.setDefaultDropAction(Qt.DropAction.MoveAction)
-        # Tab leaves the table, or nobody without a mouse would get beyond it.
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setHorizontalScrollMode(View.ScrollMode.ScrollPerPixel)
-        rows, columns = self.verticalHeader(), self.horizontalHeader()
-        rows.hide()
-        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        columns.setHighlightSections(False)
-        columns.setMinimumSectionSize(20)
-        for column in Column:
-            columns.setSectionResizeMode(
-                column, QHeaderView.ResizeMode.ResizeToContents
-            )
-        for column in (Column.COLOUR, Column.NAME, Column.SYNONYMS):
-            columns.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-        columns.sectionResized.connect(self._on_width)
-        self.setAccessibleName("Classes")
-        self._fit_rows()
-
-    def _fit_rows(self) -> None:
-        metrics = self.fontMetrics()
-        self.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
-        self.setColumnWidth(Column.COLOUR, metrics.horizontalAdvance("000") + 10)
-        self._fit_columns()
-
-    def _on_width(self, column: int) -> None:
-        if column not in (Column.NAME, Column.SYNONYMS):
-            self._fit_columns()
-
-    def _fit_columns(self) -> None:
-        """Names and synonyms share what the others leave, three to two."""
-        letter = self.fontMetrics().averageCharWidth()
-        width = self.viewport().width()
-        numbers = [c for c in Column if c >= Column.PIXELS and self.columnWidth(c)]
-        self.classes.be_brief(width < (36 + 8 * len(numbers)) * letter)
-        room = width - sum(self.columnWidth(c) for c in (Column.COLOUR, *numbers))
-        name = max(_NAME * letter, 3 * room // 5)
-        self.setColumnWidth(Column.NAME, name)
-        self.setColumnWidth(Column.SYNONYMS, max(_SYNONYMS * letter, room - name))
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Follow the size of the letters, which the theme sets."""
-        super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self._fit_rows()
-
-    def minimumSizeHint(self) -> QSize:
-        """Room for a few rows."""
-        head = self.horizontalHeader().sizeHint().height()
-        row = self.verticalHeader().defaultSectionSize()
-        return QSize(120, head + _ROWS * row + 4)
-
-    def sizeHint(self) -> QSize:
-        """Qt's own is so tall that it pushes what follows out of a low window."""
-        return QSize(240, self.minimumSizeHint().height())
-
-    def resizeEvent(self, event: Any) -> None:
-        """Keep the hint under the rows."""
-        super().resizeEvent(event)
-        self._fit_columns()
-        self._place_hint()
-
-    def _place_hint(self) -> None:
-        top = self.verticalHeader().defaultSectionSize()
-        room = self.viewport()
-        self.hint.setGeometry(0, top, room.width(), max(0, room.height() - top))
-        self.hint.setVisible(not self.classes.count)
 
     def is_current(self, index: QModelIndex) -> bool:
         """Whether the keys act on a cell."""
