@@ -79,13 +79,13 @@ def test_from_the_first_run_to_a_corrected_label(
     before = refined.data.copy()
     widget.pages.setCurrentWidget(widget.correct_page)
     widget.prompts.start()
-    qtbot.waitUntil(lambda: not widget.prompts.asker.busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not widget.prompts.prompted.asker.busy, timeout=60_000)
     encoders.clear()
     for x, y in ((100.0, 60.0), (110.0, 55.0)):
-        found = widget.prompts.found
-        widget.prompts.layers.clicked.emit(x, y, True)
+        found = widget.prompts.prompted.found
+        widget.prompts.prompted.clicked.emit(x, y, True)
         qtbot.waitUntil(
-            lambda found=found: widget.prompts.found not in (None, found),
+            lambda found=found: widget.prompts.prompted.found not in (None, found),
             timeout=20_000,
         )
     assert encoders == []

@@ -15,7 +15,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QFormLayout, QTabWidget, QVBoxLayout, QWidget
 
-from ..layers import apply_classes, apply_edit, class_names, collect_annotations
+from ..layers import apply_classes, class_names, collect_annotations
 from ..progress import Progress
 from ..user_memory import Remembered
 from .activity import Activity
@@ -73,7 +73,7 @@ class S2CLIPWidget(QWidget):
         self.scope = ScopePanel(napari_viewer)
         self.outputs = OutputsRow()
         self.tune = TunePanel()
-        self.review = ReviewPanel(napari_viewer, apply_edit)
+        self.review = ReviewPanel(napari_viewer)
         self.prompts = PromptPanel(napari_viewer)
         self.annotations = AnnotationsRow(napari_viewer)
         self.annotations.collect = self._collect
