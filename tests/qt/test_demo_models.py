@@ -52,6 +52,9 @@ def test_from_the_first_run_to_a_corrected_label(
     scene: Any, encoders: list[str], finish: Any, qtbot: Any
 ) -> None:
     viewer, widget = scene
+    # As it is once the dock has been looked at.
+    widget.engine.warm_up()
+    qtbot.waitUntil(lambda: widget.engine.warm, timeout=120_000)
     with Heartbeat() as heart:
         widget.start()
         finish(widget)

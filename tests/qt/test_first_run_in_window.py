@@ -1,4 +1,4 @@
-"""The first run imports torch and its companions into a window that is already drawn.
+"""The dock imports torch and its companions into a window that is already drawn.
 
 In a process of its own: here torch is loaded after OpenGL, as it is for users.
 """
@@ -21,6 +21,9 @@ viewer.screenshot(canvas_only=True, flash=False)
 assert "torch" not in sys.modules
 widget = S2CLIPWidget(napari_viewer=viewer)
 viewer.window.add_dock_widget(widget)
+while not widget.engine.warm:
+    QApplication.processEvents()
+print({"torch", "open_clip", "segment_anything"} <= set(sys.modules))
 
 from napari_s2clip.pipeline import S2CLIP
 
@@ -48,6 +51,8 @@ def test_torch_can_be_loaded_into_a_window() -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]
+    # Imported before the first run, as the dock is shown.
+    assert run.stdout.startswith("True\n")
     assert "Image refined" in run.stdout
     # The models are real, if their weights are not.
     assert "In memory: CLIP 37.9 MB, DINO 3.35 MB, SAM 4.79 MB on " in run.stdout

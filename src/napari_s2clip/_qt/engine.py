@@ -169,6 +169,11 @@ class Engine:
             self._warm = threading.Thread(target=_import_libraries, name=name)
             self._warm.start()
 
+    @property
+    def warm(self) -> bool:
+        """Whether the libraries are there."""
+        return self._warm is not None and not self._warm.is_alive()
+
     def segment(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
         """Load, encode and segment; steps whose outcome is known are left out."""
         if request.live:
