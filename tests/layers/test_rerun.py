@@ -14,6 +14,7 @@ from napari_s2clip.edits import Edit
 from napari_s2clip.layers import apply_edit, is_edited, outputs_of, show_result
 from napari_s2clip.layers import history as history_module
 from napari_s2clip.maps import new_map
+from napari_s2clip.planes import Channels
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -164,12 +165,82 @@ def test_rerun_never_overwrites_an_edit(
     ]
     assert second["refined"] is viewer.layers[-1]
     assert second["coarse"] is first["coarse"]
-    assert second.notes == ("cell refined was edited and stays as it is",)
+    assert second.notes == (
+        "cell refined was edited and is kept, hidden: see cell refined [1]",
+    )
+    # What is shown and selected is the new one.
+    assert [first["refined"].visible, second["refined"].visible] == [False, True]
+    assert viewer.layers.selection == {second["refined"]}
     # A third run goes on with the second, and still not with the first.
+    first["refined"].visible = True  # to compare
     third = show_result(viewer, image, two[0])
     assert third["refined"] is second["refined"]
+    assert third.notes == ()
+    assert first["refined"].visible
     np.testing.assert_array_equal(first["refined"].data, data)
     assert len(viewer.layers) == 5
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_kept_layer_makes_room_for_its_successor(
+    viewer: ViewerModel, image: Image, two: Any, stage: str, shown: bool
+) -> None:
+    old = show_result(viewer, image, two[0])[stage]
+    old.visible = shown
+    viewer.layers.selection.active = old
+    old.data[2, 2] = 3
+    new = show_result(viewer, image, two[1])[stage]
+    assert new is not old
+    assert not old.visible
+    assert new.visible is (shown or stage == "refined")
+    assert viewer.layers.selection == {new}
+    assert viewer.layers.selection.active is new
+
+
+def test_work_beside_a_successor_is_not_interrupted(
+    viewer: ViewerModel, image: Image, two: Any
+) -> None:
+    points = viewer.add_points(np.zeros((1, 2)))
+    old = show_result(viewer, image, two[0])["refined"]
+    paint(old)
+    viewer.layers.selection.active = points
+    show_result(viewer, image, two[1])
+    assert viewer.layers.selection == {points}
+    assert not old.visible
+
+
+def test_a_successor_on_another_level_of_a_pyramid(
+    viewer: ViewerModel, run: Run
+) -> None:
+    pyramid = [np.zeros((8, 12), np.uint8), np.zeros((4, 6), np.uint8)]
+    image = viewer.add_image(pyramid, multiscale=True, name="slide")
+    mine = show_result(viewer, image, run(image, 3))["refined"]
+    mine.name = "mine"  # the user's: whoever renames a layer looks after it
+    fine = show_result(viewer, image, run(image, 1))["refined"]
+    shown = show_result(viewer, image, run(image, 2, level=1))
+    coarse = shown["refined"]
+    assert shown.notes == ("slide refined is hidden: see slide (level 1) refined",)
+    viewer.layers.selection.active = coarse
+    for new, old, value in ((coarse, fine, None), (fine, coarse, 2), (coarse, fine, 1)):
+        if value:  # back to a layer that was hidden so
+            level = int(new is coarse)
+            show_result(viewer, image, run(image, value, level=level))
+        assert [new.visible, old.visible, mine.visible] == [True, False, True]
+        assert viewer.layers.selection.active is new
+    # What the user hides stays so.
+    coarse.visible = False
+    assert show_result(viewer, image, run(image, 3, level=1)).notes == ()
+    assert [coarse.visible, fine.visible] == [False, False]
+
+
+def test_a_successor_with_other_channels(viewer: ViewerModel, run: Run) -> None:
+    image = viewer.add_image(np.zeros((3, 4, 6), np.uint8), name="cell")
+    old = show_result(viewer, image, run(image, 1))["refined"]
+    new = show_result(viewer, image, run(image, 2, channels=Channels(0, 0, 1, 2)))
+    assert new["refined"].data.shape == (4, 6)
+    assert new.notes == ("cell refined is hidden: see cell refined [1]",)
+    assert [old.visible, new["refined"].visible] == [False, True]
 
 
 def test_a_renamed_layer_is_the_user_s(

@@ -141,6 +141,7 @@ def test_layers_tell_where_they_come_from(
     assert json.loads(json.dumps(entry))["runs"] == [
         {
             "positions": [[]],
+            "axes": [0, 1],
             "window": [0, 0, 8, 12],
             "provenance": result.provenance,
         }

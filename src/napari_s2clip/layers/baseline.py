@@ -142,10 +142,11 @@ class Versions:
             self._kept.pop()
         self._kept.append(baseline)
 
-    def forget(self) -> None:
-        """Know the last run only."""
-        while len(self._kept) > 1:
-            self._kept.popleft()
+    def forget(self, but: Baseline | None = None) -> None:
+        """Know one run only, the last if no other is given."""
+        only = self.last if but is None else but
+        self._kept.clear()
+        self._kept.append(only)
 
     def settled(self, data: Any, boxes: Sequence[Box]) -> Baseline:
         """The last run, or an earlier one where undo went back to it.

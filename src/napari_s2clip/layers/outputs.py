@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .boxes import box_of
 from .entry import our_maps
+from .past import owners_now, rows_now
 from .state import State, state_of
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from ..classes import ClassSet
+    from .said import Record
 
 __all__ = ["OutputSet", "is_edited", "outputs_of"]
 
@@ -26,17 +28,22 @@ class OutputSet:
     Attributes
     ----------
     coarse, regions, refined : Labels or None
-        None where the layer was deleted, or where a later run went on with it.
+        None where the layer was deleted, or where a later run went on with it;
+        ``regions`` also where undo took it to another run than ``refined``.
     owners : array_like of int32 or None
         Of the shape of the layers: id of the region that gave ``refined`` its class
-        when the last run wrote it, 0 where none did and where edits were kept.
+        when the run wrote it that its labels belong to, 0 where none did and where
+        edits were kept. None where that run is not remembered any more: some runs
+        back, undo leads to it all the same.
     region_table : pandas.DataFrame
-        Regions of all slices that runs have covered, with ``plane`` and ``position``;
-        see `TargetResult`.
+        Regions of all slices that runs had covered then, with ``plane`` and
+        ``position``; see `TargetResult`.
     classes : ClassSet
         As they are called and coloured now.
     provenance : dict
-        Of the last run.
+        Of that run.
+    axes : (int, int)
+        Of the layers, that are the rows and columns of the slices.
     """
 
     coarse: Labels | None
@@ -46,6 +53,16 @@ class OutputSet:
     region_table: pd.DataFrame
     classes: ClassSet
     provenance: dict[str, Any]
+    axes: tuple[int, int] = (-2, -1)
+    _records: tuple[tuple[Labels, State, Record | None], ...] = ()
+
+    @property
+    def current(self) -> bool:
+        """Whether this is still so: undo, redo and further runs make it untrue."""
+        return all(
+            state.records.look(labels) is record
+            for labels, state, record in self._records
+        )
 
     @property
     def layers(self) -> tuple[Labels, ...]:
@@ -87,10 +104,11 @@ def _set(stages: dict[str, tuple[Labels, dict[str, Any], State]]) -> OutputSet:
         return stages[stage][0] if stage in stages else None
 
     # The refined map is what is reviewed; its owners and its regions go together.
-    _, entry, state = next(
+    chosen, entry, state = next(
         stages[s] for s in ("refined", "regions", "coarse") if s in stages
     )
-    classes, table = state.classes, state.table
+    record = state.records.look(chosen)
+    classes, table = state.classes, rows_now(chosen, state)
     names = dict(zip(classes.ids, classes.names, strict=True))
     called = [
         names.get(value, name)
@@ -98,15 +116,36 @@ def _set(stages: dict[str, tuple[Labels, dict[str, Any], State]]) -> OutputSet:
     ]
     # pandas makes a type of its own of texts.
     table = table.assign(class_name=called).astype({"class_name": object})
+    in_step = "regions" in stages and _in_step(stages["regions"], chosen, state)
     return OutputSet(
         coarse=labels("coarse"),
-        regions=labels("regions"),
+        regions=labels("regions") if in_step else None,
         refined=labels("refined"),
-        owners=state.owners,
+        owners=owners_now(chosen, state),
         region_table=table,
         classes=classes,
-        provenance=entry["provenance"],
+        provenance=entry["provenance"] if record is None else record.provenance,
+        axes=state.axes,
+        _records=tuple(
+            (other, its, its.records.look(other)) for other, _, its in stages.values()
+        ),
     )
+
+
+def _in_step(
+    regions: tuple[Labels, dict[str, Any], State], chosen: Labels, state: State
+) -> bool:
+    """Whether undo has not taken two maps to different runs."""
+    labels, _, other = regions
+    here, there = state.records.look(chosen), other.records.look(labels)
+    if here is None or there is None:
+        return here is there
+    if here is state.records.latest and there is other.records.latest:
+        # One that was behind when the last run wrote has regions of its own.
+        rows, more = rows_now(chosen, state), rows_now(labels, other)
+        together = not (state.strayed or other.strayed)
+        return together or set(more["region"]) <= set(rows["region"])
+    return here.run == there.run
 
 
 def is_edited(labels: Labels) -> bool:

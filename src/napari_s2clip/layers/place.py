@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from ..planes import Target
 
-__all__ = ["candidates", "default_look", "look_of", "place_for", "put_on", "title"]
+__all__ = [
+    "candidates",
+    "default_look",
+    "look_of",
+    "place_for",
+    "put_on",
+    "shown_of",
+    "title",
+]
 
 _LOOK: Final = (
     "visible",
@@ -44,13 +52,18 @@ def _usual_level(layer: Image, target: Target) -> int:
         return 0
     # A layer without an axis of channels has one axis less, the first.
     more = layer.ndim - len(target.shape)
-    shown = [
-        a + more for a, i in enumerate(target.planes[0].at) if isinstance(i, slice)
-    ]
+    shown = [axis + more for axis in shown_of(target)]
     for level, data in enumerate(layer.data):
         if all(data.shape[axis] <= MAX_SIDE for axis in shown):
             return level
     return len(layer.data) - 1
+
+
+def shown_of(target: Target) -> tuple[int, int]:
+    """Axes of the layers that are the rows and columns of the planes."""
+    at = target.planes[0].at
+    rows, columns = (a for a, part in enumerate(at) if isinstance(part, slice))
+    return rows, columns
 
 
 def candidates(
@@ -58,8 +71,10 @@ def candidates(
 ) -> list[Labels]:
     """Our layers of a stage that a result may be written into, newest first.
 
-    A layer that was renamed is the user's.
+    A layer that was renamed is the user's. Slices along another axis get layers of
+    their own, because they cross those that are there.
     """
+    axes = shown_of(target)
     found = [
         (labels, entry)
         for labels, entry in our_maps(viewer, layer)
@@ -67,7 +82,8 @@ def candidates(
         and entry["level"] == target.level
         and entry["name"] == labels.name
         and tuple(labels.data.shape) == target.shape
-        and state_of(labels) is not None
+        and (state := state_of(labels)) is not None
+        and state.axes == axes
     ]
     found.sort(key=lambda pair: pair[1]["group"], reverse=True)
     return [labels for labels, _ in found]

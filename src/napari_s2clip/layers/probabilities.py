@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["rename_probabilities", "show_probabilities"]
 
 
-def show_probabilities(run: Run) -> None:
+def show_probabilities(run: Run) -> list[str]:
     """Show the probabilities of a result, where it has them, below the label maps.
 
     They are hidden at first. Those of classes that the run did not have go.
     """
     viewer, layer, result = run.viewer, run.layer, run.result
     if result.probabilities is None:
-        return
+        return []
     target, classes = result.target, result.classes
     ours = _ours(viewer, layer, target.level)
     for value, (image, _) in ours.items():
@@ -61,6 +61,7 @@ def show_probabilities(run: Run) -> None:
                 "provenance": result.provenance,
             },
         )
+    return []
 
 
 def rename_probabilities(viewer: ViewerModel, layer: Image, classes: ClassSet) -> None:

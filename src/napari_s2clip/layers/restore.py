@@ -14,6 +14,7 @@ from .boxes import box_of
 from .entry import KEY, STAGES, our_maps
 from .legend import Legend, label_colormap
 from .place import default_look, place_for
+from .said import Record
 from .saved import LOOK, PLACE
 from .state import Rows, State, remember
 from .tell import show_legend
@@ -135,12 +136,27 @@ def _stage(
             ],
         }
     }
-    state = State(_versions(annotations, stage), annotations.classes)
+    versions, entry = _versions(annotations, stage), labels.metadata[KEY]
+    state = State(versions, annotations.classes, axes=_axes(entry["runs"], data.ndim))
     state.before = state.rows = rows
     state.owners = annotations.maps.get("owners") if stage == "refined" else None
     state.placement = {name: getattr(labels, name) for name in PLACE}
     state.placement["affine"] = labels.affine.affine_matrix
+    whole = box_of([slice(None)] * data.ndim, data.shape)
+    state.boxes = [whole]
+    state.records.restart(
+        Record(group, versions.last, rows, dict(annotations.provenance))
+    )
     return labels, state
+
+
+def _axes(runs: list[Any], ndim: int) -> tuple[int, int]:
+    """Rows and columns of the slices; the last two axes where that is not written."""
+    last = runs[-1] if runs else None
+    axes = last.get("axes") if isinstance(last, dict) else None
+    if isinstance(axes, list) and len(axes) == 2 and set(axes) <= set(range(ndim)):
+        return int(axes[0]), int(axes[1])
+    return ndim - 2, ndim - 1
 
 
 def _versions(annotations: Annotations, stage: str) -> Versions:

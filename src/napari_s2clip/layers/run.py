@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..maps import new_map
 from .boxes import Box, box_of
-from .place import title
+from .place import shown_of, title
 from .regions import position_of
 from .write import Source
 
@@ -49,9 +49,7 @@ class Run:
     @cached_property
     def shown(self) -> tuple[int, int]:
         """Axes of the layers that are the rows and columns of the planes."""
-        at = self.result.target.planes[0].at
-        rows, columns = (a for a, part in enumerate(at) if isinstance(part, slice))
-        return rows, columns
+        return shown_of(self.result.target)
 
     @cached_property
     def positions(self) -> list[tuple[int, ...]]:
@@ -77,6 +75,7 @@ class Run:
         rows, columns = (self.boxes[0][axis] for axis in self.shown)
         return {
             "positions": [list(position) for position in self.positions],
+            "axes": list(self.shown),
             "window": [rows.start, columns.start, rows.stop, columns.stop],
             "provenance": self.result.provenance,
         }

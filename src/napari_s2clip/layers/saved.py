@@ -127,7 +127,8 @@ class _Written:
 def _written(labels: Labels) -> _Written:
     state = state_of(labels)
     assert state is not None  # it is in an `OutputSet`
-    return _Written(state.versions.last)
+    record = state.records.look(labels)
+    return _Written(state.versions.last if record is None else record.labels)
 
 
 def _may_be_edited(labels: Labels) -> bool:

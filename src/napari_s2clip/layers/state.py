@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
-from .baseline import Versions
+from .baseline import Baseline, Versions
 from .boxes import Box
 from .history import Step
+from .said import Records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,16 @@ class State:
         As they were given to the layer.
     writing : bool
         Whether it is us who change the layer just now.
+    aside : bool
+        Whether it was hidden because a later run made another one.
+    records : Records
+        What each of the last runs said of it.
+    packed : Baseline or None
+        The owners before the last run.
+    strayed : bool
+        Whether a run went on from what undo had gone back to.
+    axes : (int, int)
+        Rows and columns of the slices.
     """
 
     versions: Versions
@@ -103,12 +114,11 @@ class State:
     costs: deque[int] = field(default_factory=lambda: deque(maxlen=_STEPS))
     colours: dict[int, str] = field(default_factory=dict)
     writing: bool = False
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """Regions that are there."""
-        assert self.rows is not None
-        return self.rows.table
+    aside: bool = False
+    records: Records = field(default_factory=Records)
+    packed: Baseline | None = None
+    strayed: bool = False
+    axes: tuple[int, int] = (-2, -1)
 
 
 _STATES: WeakKeyDictionary[Labels, State] = WeakKeyDictionary()
@@ -119,6 +129,8 @@ def remember(labels: Labels, state: State) -> None:
     _STATES[labels] = state
     labels.events.paint.connect(_on_change)
     labels.events.data.connect(_on_change)
+    # Undo and redo emit nothing else.
+    labels.events.set_data.connect(_on_look)
 
 
 def state_of(labels: Labels) -> State | None:
@@ -130,5 +142,12 @@ def _on_change(event: Any) -> None:
     state = _STATES.get(event.source)
     if state is not None and not state.writing:
         state.step = None
+        record = state.records.look(event.source)
         # From here on an older label may be the user's, and no undo.
-        state.versions.forget()
+        state.versions.forget(None if record is None else record.labels)
+
+
+def _on_look(event: Any) -> None:
+    state = _STATES.get(event.source)
+    if state is not None and not state.writing:
+        state.records.look(event.source)
