@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils import progress
 
 from napari_s2clip.layers import is_edited
 
@@ -35,7 +37,7 @@ def test_a_threshold_acts_without_encoding(ran: Any, models: Any, rest: Any) -> 
     # Once for what can be seen before SAM answers, once for all.
     rest(ran, models, 2)
     assert [models.count(c) for c in ("load", "encode", "segment")] == [0, 0, 2]
-    assert "regions of 2 classes" in ran.run.status.text()
+    assert "of 2 classes found" in ran.run.status.text()
 
 
 def test_many_changes_are_one_update(ran: Any, models: Any, rest: Any) -> None:
@@ -287,3 +289,44 @@ def test_what_lies_under_the_mouse(viewer: Any, ran: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: ran.hover.text() == "background")
     viewer.cursor.position = (-40.0, 0.0)
     qtbot.waitUntil(lambda: ran.hover.text() == "")
+
+
+def test_panels_follow_the_layer_s_own_undo(
+    viewer: Any, ran: Any, finish: Any, qtbot: Any
+) -> None:
+    ran.classes.set_lines("cat\ndog\nfox")
+    ran.start()
+    finish(ran)
+    viewer.cursor.position = (4.0, 11.0)
+    qtbot.waitUntil(lambda: ran.hover.text().startswith("fox: region "))
+    assert len(ran.review.review) == 3
+    for stage in ("coarse", "regions", "refined"):
+        viewer.layers[f"photo {stage}"].visible = True
+        viewer.layers[f"photo {stage}"].undo()
+    assert len(ran.review.review) == 2
+    viewer.cursor.position = (4.0, 10.0)
+    qtbot.waitUntil(lambda: ran.hover.text().startswith("dog: region 2, p 0.88"))
+    for stage in ("coarse", "regions", "refined"):
+        viewer.layers[f"photo {stage}"].redo()
+    assert len(ran.review.review) == 3
+
+
+def test_a_run_that_was_cancelled_while_it_waited_leaves_no_bar(
+    ran: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(progress._all_instances)
+    go = threading.Event()
+
+    def hold(request: Any, report: Any, cancel: Any) -> None:
+        go.wait(10)
+        cancel.raise_if_cancelled()
+
+    monkeypatch.setattr(ran.engine, "segment", hold)
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    qtbot.waitUntil(lambda: ran.runs.busy)
+    ran.start()
+    assert set(progress._all_instances) > before
+    ran.cancel()
+    go.set()
+    qtbot.waitUntil(lambda: ran.settled)
+    assert set(progress._all_instances) <= before

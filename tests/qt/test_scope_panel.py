@@ -135,11 +135,12 @@ def test_axis_of_channels_has_no_slices(panel: ScopePanel, viewer: Any) -> None:
 def test_rows_follow_the_axes_that_are_shown(panel: ScopePanel, viewer: Any) -> None:
     use(panel, viewer, STACK, axis_labels=tuple("tzyx"))
     viewer.dims.order = (2, 0, 1, 3)
-    assert [row.name for row in panel.axes] == ["t", "y"]
+    assert [row.name for row in panel.axes] == ["axis t", "axis y"]
 
 
 def test_rows_follow_the_data(panel: ScopePanel, viewer: Any) -> None:
     layer = use(panel, viewer, np.zeros((7, 200, 300), np.uint8))
+    assert "First axis" in rows(panel)  # without a label
     choose(panel.axes[0].box, "all")
     layer.data = np.zeros((9, 200, 300), np.uint8)
     assert panel.axes[0].count == 9
@@ -334,7 +335,7 @@ def test_preview_says_what_is_wrong(
     use(panel, viewer, data, contrast_limits=(0, 255))
     choose(panel.area.box, "rectangle")
     panel.preview.click()
-    assert said == ["window: there is no Shapes layer; draw a rectangle"]
+    assert said == ["Area: there is no Shapes layer; draw a rectangle"]
     assert panel.dialog is None
     choose(panel.area.box, "whole")
     gone.set()

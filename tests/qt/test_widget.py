@@ -37,9 +37,10 @@ def test_run_adds_three_layers(
     ]
     assert widget.run.button.text() == "Run"
     assert (
-        widget.run.status.text()
-        == "photo: 2 regions of 2 classes in 0.8 s by S2CLIP on CPU in fp32."
+        widget.run.status.text() == "photo: 2 regions, 2 of 2 classes found in 0.8 s."
     )
+    full = "found in 0.8 s, by S2CLIP on CPU in fp32."
+    assert full in widget.run.status.toolTip()
 
 
 def test_another_method_encodes_again(
@@ -51,7 +52,7 @@ def test_another_method_encodes_again(
         widget.start()
         finish(widget)
     assert models.methods == ["s2clip", "naclip"]
-    assert " by NACLIP on CPU " in widget.run.status.text()
+    assert " by NACLIP on CPU " in widget.run.status.toolTip()
     assert [models.count(c) for c in ("load", "encode", "segment")] == [1, 2, 3]
 
 
@@ -145,7 +146,7 @@ def test_image_may_be_removed_in_a_run(
     models.go.set()
     finish(widget)
     assert names(viewer) == NEW
-    assert "The image was removed during the run" in widget.run.status.text()
+    assert "the image was removed during the run" in widget.run.status.text()
 
 
 def test_napari_s_activity_dock_follows_the_run(
@@ -318,7 +319,7 @@ def test_slice_is_said(viewer: Any, widget: Any, finish: Any) -> None:
     widget.image.choose(stack)
     viewer.dims.current_step = (2, 0, 0)
     widget.start()
-    assert "2 (of 0 to 2) along axis" in widget.run.status.text()
+    assert "2 (of 0 to 2) along the first axis" in widget.run.status.text()
     finish(widget)
     assert "Only one slice was segmented" in widget.run.status.text()
     assert [p.any() for p in viewer.layers["stack refined"].data] == [0, 0, 1]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..classes import ClassSet
@@ -118,9 +119,17 @@ Report: TypeAlias = Callable[["Progress | Download | Draft"], None]
 
 @dataclass(frozen=True, eq=False)
 class Done:
-    """What a run has found."""
+    """What a run has found.
+
+    Attributes
+    ----------
+    result : TargetResult
+    loading : float
+        Seconds that the models took before.
+    """
 
     result: TargetResult
+    loading: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -183,8 +192,11 @@ class Engine:
         where = f"{request.choice.spec.title} on {request.choice.device}"
         progress(Progress("load", 0, 1, where))
         parts = needed_parts(request.settings)
+        started = time.perf_counter()
         self.load(request.choice, parts, progress, cancel)
-        return self._segment(request, request.settings, progress, cancel)
+        loading = time.perf_counter() - started
+        done = self._segment(request, request.settings, progress, cancel)
+        return replace(done, loading=loading)
 
     def _update(self, request: Request, progress: Report, cancel: CancelToken) -> Done:
         if self._model is None or self._loaded != request.choice.key:

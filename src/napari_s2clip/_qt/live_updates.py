@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from superqt.utils import QSignalDebouncer
 
+from .control_names import in_the_dock
+
 if TYPE_CHECKING:
     from .controls import Controls
     from .engine import Request
@@ -76,7 +78,7 @@ class LiveUpdates(QObject):
         try:
             request = controls.update_of(shown)
         except ValueError as error:
-            self.noted.emit(str(error))
+            self.noted.emit(in_the_dock(str(error)))
             return
         if _asked(request) == _asked(shown):
             self._runs.cancel()  # an update that is no longer wanted

@@ -72,8 +72,23 @@ class Results(QObject):
         """Find the newest layers of the image."""
         layer = self._image
         found = outputs_of(self._viewer, layer) if layer is not None else []
-        self.output = found[0] if found else None
+        self._watch(found[0] if found else None)
         self.changed.emit()
+
+    def _watch(self, output: OutputSet | None) -> None:
+        """Hear when undo takes layers back to what another run has found."""
+        before, self.output = self.output, output
+        for layers, act in ((before, "disconnect"), (output, "connect")):
+            for labels in layers.layers if layers is not None else ():
+                # Undo and redo emit nothing else.
+                getattr(labels.events.set_data, act)(self._on_data)
+
+    def _on_data(self, event: Any = None) -> None:
+        # Not while a result is being shown: it says itself when it is there.
+        if not isalive(self) or self._showing or self.output is None:
+            return
+        if not self.output.current:
+            self.refresh()
 
     def begin_update(self) -> None:
         """An update is on its way; soon after another it is the same step of undo."""

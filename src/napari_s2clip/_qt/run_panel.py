@@ -108,10 +108,10 @@ class RunPanel(QWidget):
             self.show_running("")
         self.show_progress(progress)
 
-    def show_note(self, text: str) -> None:
-        """Say something; nothing begins or ends."""
+    def show_note(self, text: str, more: str = "") -> None:
+        """Say something, and more of it as a tooltip; nothing begins or ends."""
         self.status.setText(breakable(text))
-        self.status.setToolTip(text)
+        self.status.setToolTip(more or text)
 
     def show_download(self, download: Download) -> None:
         """Files come before the first stage; the bar begins anew with each."""
@@ -121,13 +121,13 @@ class RunPanel(QWidget):
         self.bar.setFormat("Downloading %p%")
         self.status.setText(download.message)
 
-    def show_idle(self, text: str) -> None:
-        """No run is under way."""
+    def show_idle(self, text: str, more: str = "") -> None:
+        """No run is under way; see `show_note`."""
         self._running = self._updating = False
         self.button.setText("Run")
         self.button.setEnabled(True)
         self.bar.setVisible(False)
-        self.show_note(text)
+        self.show_note(text, more)
 
     def _on_click(self) -> None:
         if self._running:

@@ -13,11 +13,12 @@ from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFormLayout, QPushButton, QWidget
 
 from ..planes import Scope, take_target
-from ..planes.geometry import shown_axes
+from ..planes.geometry import axis_name, shown_axes
 from ..tiles import SMALLEST, Tiling
 from .area_row import AreaRow
+from .control_names import in_the_dock
 from .preview import PreviewDialog
-from .scope_rows import AxisRow, ChannelRow, TileRow, new_combo
+from .scope_rows import AxisRow, ChannelRow, TileRow, heading, new_combo
 
 __all__ = ["ScopePanel"]
 
@@ -165,7 +166,7 @@ class ScopePanel(QWidget):
         if layer is not None:
             shown = shown_axes(self._viewer, layer.ndim)
             hidden = {
-                axis: (str(layer.axis_labels[axis]), int(levels[0][axis]))
+                axis: (axis_name(layer, axis), int(levels[0][axis]))
                 for axis in range(layer.ndim)
                 if axis not in shown and levels[0][axis] > 1
             }
@@ -198,7 +199,7 @@ class ScopePanel(QWidget):
             self._form.removeRow(row)
         self.axes = [AxisRow(axis, *what) for axis, what in hidden.items()]
         for number, row in enumerate(self.axes, 1):
-            self._form.insertRow(number, f"Axis {row.name}", row)
+            self._form.insertRow(number, heading(row.name), row)
             row.changed.connect(self.changed)
         boxes = [
             *(self.area.box, self.area.shapes, self.area.draw),
@@ -235,7 +236,7 @@ class ScopePanel(QWidget):
         try:
             target = take_target(self._viewer, layer, self.scope(self._viewer, layer))
         except ValueError as error:
-            show_error(str(error))
+            show_error(in_the_dock(str(error)))
             return
         if self.dialog is None:
             self.dialog = PreviewDialog(self)

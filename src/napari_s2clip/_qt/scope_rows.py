@@ -19,7 +19,15 @@ from qtpy.QtWidgets import (
 from ..planes import Channels
 from ..tiles import SMALLEST, Tiling
 
-__all__ = ["AxisRow", "ChannelRow", "TileRow", "below", "in_a_row", "new_combo"]
+__all__ = [
+    "AxisRow",
+    "ChannelRow",
+    "TileRow",
+    "below",
+    "heading",
+    "in_a_row",
+    "new_combo",
+]
 
 
 def new_combo(tip: str, items: dict[str, Any]) -> QComboBox:
@@ -31,6 +39,12 @@ def new_combo(tip: str, items: dict[str, Any]) -> QComboBox:
         box.addItem(text, value)
     box.setToolTip(tip)
     return box
+
+
+def heading(name: str) -> str:
+    """What `axis_name` gives, before a control: ``Axis z``, ``First axis``."""
+    words = name.removeprefix("the ")
+    return f"{words[0].upper()}{words[1:]}"
 
 
 def _new_spin(tip: str, name: str, low: int, high: int) -> QSpinBox:
@@ -73,10 +87,10 @@ class AxisRow(QWidget):
         super().__init__(parent)
         self.axis, self.name, self.count = axis, name, count
         self.box = new_combo(
-            f"Which of the {count} slices along axis {name} are segmented.",
+            f"Which of the {count} slices along {name} are segmented.",
             {"Current": "current", f"All {count}": "all", "Range": "range"},
         )
-        tip = f"slice along axis {name}, from 0 to {count - 1}; it is segmented too."
+        tip = f"slice along {name}, from 0 to {count - 1}; it is segmented too."
         self.first = _new_spin(f"First {tip}", f"First of {name}", 0, count - 1)
         self.last = _new_spin(f"Last {tip}", f"Last of {name}", 0, count - 1)
         self.last.setValue(count - 1)
@@ -158,7 +172,7 @@ class ChannelRow(QWidget):
         self.box.clear()
         self.box.addItem("None", None)
         for axis, (name, count) in axes.items():
-            self.box.addItem(f"Axis {name} ({count})", axis)
+            self.box.addItem(f"{heading(name)} ({count})", axis)
         self.box.setCurrentIndex(max(0, self.box.findData(before)))
         self.box.blockSignals(False)
         self._fill()

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from ..methods import find_method
 from ..models.cards import ModelCard
 from ..models.parts import PartName
 from ..sizes import format_size
-from ..targets import TargetResult
+from .control_names import in_the_dock
+
+if TYPE_CHECKING:
+    from ..targets import TargetResult
+    from .engine import Done
 
 __all__ = ["breakable", "held_in_memory", "summary", "to_download"]
+
+_NOTICED: Final = 0.1
+"""Loading models that takes less is not worth a word, in seconds."""
+
+_SHORT: Final = 80
+"""Characters of notes that stay in sight: two lines of the dock."""
 
 _PARTS: dict[PartName, str] = {"clip": "CLIP", "vfm": "DINO", "sam": "SAM"}
 
@@ -39,13 +51,13 @@ def held_in_memory(held: Mapping[PartName, int], device: str) -> str:
 
 
 def summary(
-    result: TargetResult, name: str, gone: bool, notes: Sequence[str] = ()
-) -> str:
-    """How a run ended.
+    done: Done, name: str, gone: bool, notes: Sequence[str] = ()
+) -> tuple[str, str]:
+    """How a run ended: in one or two lines, and in full.
 
     Parameters
     ----------
-    result : TargetResult
+    done : Done
     name : str
         Of the image.
     gone : bool
@@ -53,17 +65,26 @@ def summary(
     notes : sequence of str
         What was done with the layers.
     """
-    regions = len(result.region_table)
-    seconds = sum(result.seconds.values())
-    head = (
-        f"{name}: {regions} region{'' if regions == 1 else 's'} of "
-        f"{len(result.classes)} classes in {seconds:.1f} s by {_method(result)} on "
-        f"{_device(result)}."
+    result, table = done.result, done.result.region_table
+    seconds = sum(result.seconds.values()) + done.loading
+    found = (
+        f"{name}: {len(table)} region{'' if len(table) == 1 else 's'}, "
+        f"{table['class_id'].nunique()} of {len(result.classes)} classes found in "
+        f"{seconds:.1f} s"
     )
-    said = [*notes, *result.provenance["input_notes"]]
+    loading = ""
+    if done.loading >= _NOTICED:
+        loading = f", {done.loading:.1f} s of it to load the models"
+    full = f"{found}{loading}, by {_method(result)} on {_device(result)}."
+    said = [*notes, *map(in_the_dock, result.provenance["input_notes"])]
     if gone:
         said.insert(0, "the image was removed during the run; its labels are here")
-    return "\n".join([head, *(f"{note[0].upper()}{note[1:]}." for note in said)])
+    # Names of layers come first in some: they keep their small letter.
+    full = "\n".join([full, *(f"• {note}" for note in said)])
+    if not said:
+        return f"{found}.", full
+    short = textwrap.shorten("; ".join(said), _SHORT, placeholder=" …")
+    return f"{found}.\n{short}", full
 
 
 def _device(result: TargetResult) -> str:

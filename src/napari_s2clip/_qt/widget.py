@@ -21,6 +21,7 @@ from ..user_memory import Remembered
 from .activity import Activity
 from .annotations_row import AnnotationsRow
 from .class_panel import ClassPanel
+from .control_names import in_the_dock
 from .controls import Controls
 from .counts import Counts
 from .engine import Done, Download, Draft, Engine, Failure, Outcome, Request
@@ -175,8 +176,8 @@ class S2CLIPWidget(QWidget):
         try:
             request = self.controls.request(download=download)
         except ValueError as error:
-            show_error(str(error))
-            self._show_idle(str(error))
+            show_error(in_the_dock(str(error)))
+            self._show_idle(in_the_dock(str(error)))
             return
         if not download and not self.desk.all_here(request.settings):
             return
@@ -254,15 +255,15 @@ class S2CLIPWidget(QWidget):
     def _on_ended(self, request: Request, outcome: Outcome) -> None:
         if self.results.wait(self._on_ended, request, outcome):
             return
-        if not request.live:
+        if not self.runs.running:
+            # Also a run that waited for this update, and was cancelled meanwhile.
             self._activity.end()
         if isinstance(outcome, Done):
             gone = request.layer not in self._viewer.layers
             notes = self.results.show(request, outcome, self.outputs.edited)
             self.live.follow(request)
             self.memory.keep()
-            name = request.layer.name
-            self._show_idle(summary(outcome.result, name, gone, notes))
+            self._show_idle(*summary(outcome, request.layer.name, gone, notes))
             self.live.soon()  # the controls may have been moved meanwhile
         elif isinstance(outcome, Failure):
             # The notification goes after some seconds; what to do must stay readable.
@@ -325,9 +326,9 @@ class S2CLIPWidget(QWidget):
     def _set_used(self, used: Remembered, replace_classes: bool) -> None:
         set_controls(self.controls, self.pages, used, replace_classes=replace_classes)
 
-    def _show_idle(self, text: str) -> None:
-        """Say how a run ended."""
-        self.run.show_idle(text)
+    def _show_idle(self, text: str, more: str = "") -> None:
+        """Say how a run ended; more of it where the mouse rests on it."""
+        self.run.show_idle(text, more)
         self.desk.show_memory()
 
     def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]

@@ -10,6 +10,7 @@ from napari.qt.threading import FunctionWorker, create_worker
 
 from ..models.errors import WeightsNotFound
 from ..progress import Cancelled, CancelToken
+from .control_names import in_the_dock
 from .engine import Engine, Failure, Outcome, Report, Request
 
 __all__ = ["Worker", "start_run"]
@@ -48,7 +49,8 @@ def _run(
         return Failure(error.what)
     except (ValueError, OSError, MemoryError) as error:
         _log.debug("the run failed", exc_info=True)
-        return Failure(str(error) or type(error).__name__)
+        words = str(error) or type(error).__name__
+        return Failure(in_the_dock(words, settings=True))
     except Exception as error:  # noqa: BLE001
         # torch's own class, without importing torch here.
         if type(error).__name__ == "OutOfMemoryError":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .boxes import Box, overlap, tiles
 from .entry import KEY, our_layers
 from .place import place_for, put_on
-from .write import Source
+from .write import SIDE, Source
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -23,11 +26,18 @@ __all__ = ["rename_probabilities", "show_probabilities"]
 def show_probabilities(run: Run) -> list[str]:
     """Show the probabilities of a result, where it has them, below the label maps.
 
-    They are hidden at first. Those of classes that the run did not have go.
+    They are hidden at first. Those of classes that the run did not have go. Where the
+    result has none, those of an earlier run would tell of labels that are there no
+    more: see `_leave_out`.
+
+    Returns
+    -------
+    list of str
+        What went away, for people.
     """
     viewer, layer, result = run.viewer, run.layer, run.result
     if result.probabilities is None:
-        return []
+        return _leave_out(run)
     target, classes = result.target, result.classes
     ours = _ours(viewer, layer, target.level)
     for value, (image, _) in ours.items():
@@ -43,6 +53,7 @@ def show_probabilities(run: Run) -> list[str]:
         for part, values in source.parts():
             image.data[part] = values
         image.refresh()
+        _remember(image, run)
         if entry:
             put_on(image, entry["placement"], target.placement)
         _tell(
@@ -62,6 +73,58 @@ def show_probabilities(run: Run) -> list[str]:
             },
         )
     return []
+
+
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """Where runs wrote into the array of an image."""
+
+    data: Any
+    boxes: list[Box]
+
+
+_WRITTEN: WeakKeyDictionary[Image, _Written] = WeakKeyDictionary()
+
+
+def _remember(image: Image, run: Run) -> None:
+    known = _WRITTEN.get(image)
+    before = known.boxes if known is not None and known.data is image.data else []
+    boxes = [*(box for box in before if box not in run.boxes), *run.boxes]
+    _WRITTEN[image] = _Written(image.data, boxes)
+
+
+def _leave_out(run: Run) -> list[str]:
+    """Take away probabilities in the part that a run covered without giving any.
+
+    Images in which nothing else is are removed; one whose array somebody has replaced
+    is only hidden, and a renamed one is the user's.
+    """
+    notes, removed = [], 0
+    for image, _ in _ours(run.viewer, run.layer, run.result.target.level).values():
+        written = _WRITTEN.get(image)
+        if written is None or image.data is not written.data:
+            if image.visible:
+                image.visible = False
+                notes.append(f"{image.name} was changed and is outdated: it is hidden")
+            continue
+        left = [
+            box
+            for box in written.boxes
+            if not any(overlap(box, other) == box for other in run.boxes)
+        ]
+        if left:
+            for part in (part for box in run.boxes for part in tiles(box, SIDE)):
+                image.data[part] = 0
+                run.between()
+            image.refresh()
+            _WRITTEN[image] = _Written(image.data, left)
+        else:
+            run.viewer.layers.remove(image)
+            removed += 1
+    if removed:
+        images = "image" if removed == 1 else "images"
+        notes.append(f"{removed} probability {images} of an earlier run removed")
+    return notes
 
 
 def rename_probabilities(viewer: ViewerModel, layer: Image, classes: ClassSet) -> None:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Grid",
+    "axis_name",
     "current_index",
     "in_units_of",
     "placement",
     "separable",
     "shown_axes",
 ]
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,14 @@ def shown_axes(viewer: ViewerModel, ndim: int) -> tuple[int, int]:
     missing = viewer.dims.ndim - ndim
     rows, columns = sorted(axis - missing for axis in viewer.dims.order[-2:])
     return (rows, columns) if rows >= 0 else (ndim - 2, ndim - 1)
+
+
+def axis_name(layer: Layer, axis: int) -> str:
+    """What people call an axis: ``axis z``, or ``the first axis`` without a label."""
+    label = str(layer.axis_labels[axis])
+    if label != str(axis - layer.ndim):  # as napari calls it then
+        return f"axis {label}"
+    return f"the {_ORDINALS[axis]} axis" if axis < len(_ORDINALS) else f"axis {axis}"
 
 
 def current_index(viewer: ViewerModel, layer: Image) -> NDArray[np.int64]:

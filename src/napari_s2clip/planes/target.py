@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from .geometry import Grid, current_index, placement, separable, shown_axes
+from .geometry import Grid, axis_name, current_index, placement, separable, shown_axes
 from .levels import Index, PlaneLevels, Source
 from .plane import Plane
 from .scope import Channels, Scope
@@ -150,7 +150,7 @@ class _Taker:
         return [v for axis, v in enumerate(values) if axis != self.dropped]
 
     def _name(self, axis: int) -> str:
-        return str(self.layer.axis_labels[axis])
+        return axis_name(self.layer, axis)
 
     def _checked_channels(self, channels: Channels | None) -> Channels | None:
         if channels is None:
@@ -164,12 +164,12 @@ class _Taker:
         for index in channels.indices:
             if not 0 <= index < count:
                 raise ValueError(
-                    f"channels: axis {self._name(axis)} has no channel {index}; choose "
+                    f"channels: {self._name(axis)} has no channel {index}; choose "
                     f"0 to {count - 1}"
                 )
         if any(axis == other for other, _, _ in self.scope.ranges):
             raise ValueError(
-                f"ranges: axis {self._name(axis)} holds the channels; choose another"
+                f"ranges: {self._name(axis)} holds the channels; choose another"
             )
         return replace(channels, axis=axis)
 
@@ -182,7 +182,7 @@ class _Taker:
         axis %= self.ndim
         if axis in self.shown:
             raise ValueError(
-                f"{field}: axis {self._name(axis)} is shown on the canvas; show other "
+                f"{field}: {self._name(axis)} is shown on the canvas; show other "
                 "axes, or choose another one"
             )
         return axis
@@ -227,7 +227,7 @@ class _Taker:
             count = int(self.finest[axis])
             if last >= count:
                 raise ValueError(
-                    f"ranges: axis {self._name(axis)} has {count} slices and no number "
+                    f"ranges: {self._name(axis)} has {count} slices and no number "
                     f"{last}; choose 0 to {count - 1}"
                 )
             # Several of the finest level may be one of a coarser.
@@ -299,7 +299,7 @@ class _Taker:
             which = str(chosen[0])
             if len(chosen) > 1:
                 which += f" to {chosen[-1]}"
-            where.append(f"{which} (of 0 to {last}) along axis {self._name(axis)}")
+            where.append(f"{which} (of 0 to {last}) along {self._name(axis)}")
         if where:
             several = len(planes) > 1
             head = f"{len(planes)} slices were" if several else "only one slice was"
@@ -320,12 +320,11 @@ class _Taker:
         if self.channels is not None:
             three = (self.channels.red, self.channels.green, self.channels.blue)
             notes.append(
-                "channels {} of axis {} were red, green and blue".format(
+                "channels {} of {} were red, green and blue".format(
                     ", ".join(map(str, three)), self._name(self.channels.axis)
                 )
                 if len(self.channels.indices) == 3
-                else f"channel {three[0]} of axis {self._name(self.channels.axis)} "
-                "was grey"
+                else f"channel {three[0]} of {self._name(self.channels.axis)} was grey"
             )
         return notes
 
