@@ -35,6 +35,20 @@ def shown(viewer: ViewerModel, image: Image, run: Run) -> Any:
     return show_result(viewer, image, run(image, [1, 1, 1, 2, 2, 2]))
 
 
+def test_colours_of_new_layers_are_given_once(
+    viewer: ViewerModel, image: Image, run: Run
+) -> None:
+    # Each map of colours is a map of all values of the dtype, and drawn.
+    changed: list[str] = []
+
+    def listen(event: Any) -> None:
+        event.value.events.colormap.connect(lambda e: changed.append(e.source.name))
+
+    viewer.layers.events.inserted.connect(listen)
+    show_result(viewer, image, run(image, [1, 1, 1, 2, 2, 2]))
+    assert changed == []
+
+
 def test_rename_and_recolour_at_once(
     viewer: ViewerModel, image: Image, shown: Any
 ) -> None:

@@ -28,6 +28,7 @@ def insert_labels(
     look: dict[str, Any],
     place: int,
     entry: dict[str, Any],
+    shift: int = 0,
 ) -> Labels:
     """Put a new layer into the list of the viewer.
 
@@ -45,14 +46,19 @@ def insert_labels(
         In the list.
     entry : dict
         Our entry of the layer that it stands for, or nothing.
+    shift : int
+        Added to the ids of regions of the run.
     """
     from napari.layers import Labels
 
     placement = run.result.target.placement
+    # Most often those that it will have. A change is drawn, and napari goes through all
+    # 65,536 values for each map of colours.
+    colours = _colours(run, stage, entry, shift)
     labels = Labels(
         array,
         name=run.name(stage),
-        colormap=label_colormap({}),
+        colormap=label_colormap(colours),
         # What is not shown is not read.
         visible=look["visible"],
         **placement,
@@ -68,10 +74,19 @@ def insert_labels(
             "level": run.result.target.level,
         }
     }
+    run.between()
     run.viewer.layers.insert(place, labels)
-    state.placement, state.colours = placement, {}
+    state.placement, state.colours = placement, colours
     remember(labels, state)
     return labels
+
+
+def _colours(run: Run, stage: str, entry: dict[str, Any], shift: int) -> dict[int, str]:
+    legend = Legend.of(run.result.classes, entry)
+    if stage != "regions":
+        return legend.class_colours()
+    table = run.result.region_table
+    return legend.region_colours(table.assign(region=table["region"] + shift))
 
 
 def describe(

@@ -73,7 +73,7 @@ class Putter:
             fill(old.data, state, source)
             state.costs.clear()
             self.run.viewer.layers.remove(old)
-            self._insert(job, old.data, state, look, place, entry)
+            self._insert(job, source, old.data, state, look, place, entry)
         elif rule.merge:
             job.kept.append(old)
             # The edits go along, and are still known as such.
@@ -87,7 +87,7 @@ class Putter:
             array = self._copied(old.data)
             job.left = fill(array, copy, source, rule=rule)
             job.new = True
-            self._insert(job, array, copy, look_of(old), None, entry_of(old))
+            self._insert(job, source, array, copy, look_of(old), None, entry_of(old))
         else:
             job.kept.append(old)
             self._add(job, source)
@@ -98,11 +98,12 @@ class Putter:
         state = State(versions, self.run.result.classes, axes=self.run.shown)
         fill(array, state, source)
         job.new = True
-        self._insert(job, array, state, default_look(job.stage), None, {})
+        self._insert(job, source, array, state, default_look(job.stage), None, {})
 
     def _insert(
         self,
         job: Job,
+        source: Source,
         array: Any,
         state: State,
         look: dict[str, Any],
@@ -113,7 +114,11 @@ class Putter:
         if place is None:
             place = place_for(run.viewer, run.layer, run.result.target.level, job.stage)
         job.labels = insert_labels(
-            run, job.stage, array, state, look=look, place=place, entry=entry
+            *(run, job.stage, array, state),
+            look=look,
+            place=place,
+            entry=entry,
+            shift=source.shift,
         )
         job.state = state
         # No undo leads to another run.

@@ -125,6 +125,7 @@ def _show(
         describe(run, job.labels, job.state, run.source(job.stage, first), group)
         shown[job.stage] = job.labels
         _record(run, job, group)
+        run.between()
     hidden, notes = hide_the_kept(run, jobs)
     notes += show_probabilities(run)
     shown.notes = (*putter.notes, *notes)
