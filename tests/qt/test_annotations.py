@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from napari import Viewer
+from napari.components import ViewerModel
 from napari.layers import Labels
+from npe2 import PluginManager
 from qtpy.QtWidgets import QFileDialog
 
 from napari_s2clip import ClassSet
@@ -39,7 +42,10 @@ def photo(tmp_path: Path) -> Path:
 
 
 class Window:
-    """A viewer with the row in its dock, and as much of the panels as it needs."""
+    """A viewer with the row, and as much of the panels as it needs.
+
+    A `ViewerModel` does in most tests; a window takes a second each time.
+    """
 
     def __init__(self, viewer: Any, path: Path | None, qtbot: Any) -> None:
         self.viewer, self.qtbot = viewer, qtbot
@@ -52,7 +58,10 @@ class Window:
         self.row.restored.connect(self.on_restored)
         self.review: dict[str, Any] = {}
         self.restored: list[Any] = []
-        viewer.window.add_dock_widget(self.row, name="Annotations")
+        if isinstance(viewer, Viewer):
+            viewer.window.add_dock_widget(self.row, name="Annotations")
+        else:
+            qtbot.addWidget(self.row)
         self.row.show()
 
     def collect(self, layer: Any) -> Any:
@@ -90,12 +99,44 @@ class Window:
         self.outputs.refined.data_setitem(where, value)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def readers() -> None:
+    """napari's own readers, which else come with the first window."""
+    PluginManager.instance().discover()
+
+
 @pytest.fixture
 def open_window(make_napari_viewer: Any, qtbot: Any) -> Any:
     def act(path: Path | None) -> Window:
         return Window(make_napari_viewer(), path, qtbot)
 
     return act
+
+
+@pytest.fixture
+def open_model(qtbot: Any) -> Any:
+    """As `open_window`, without a window."""
+
+    def act(path: Path | None) -> Window:
+        return Window(ViewerModel(), path, qtbot)
+
+    return act
+
+
+@pytest.fixture
+def ran(open_model: Any, photo: Path, make_result: Any) -> Window:
+    """The photo is chosen and has layers that were not saved."""
+    window = open_model(photo)
+    window.choose()
+    window.run(make_result)
+    return window
+
+
+@pytest.fixture
+def saved(ran: Window) -> Window:
+    """The photo is chosen and its annotations were saved."""
+    ran.save()
+    return ran
 
 
 def test_save_edit_restart_reopen(
@@ -135,13 +176,9 @@ def test_save_edit_restart_reopen(
 
 
 def test_layers_that_are_there_are_not_touched_until_asked(
-    open_window: Any, photo: Path, make_result: Any
+    saved: Window, open_model: Any, photo: Path, make_result: Any
 ) -> None:
-    first = open_window(photo)
-    first.choose()
-    first.run(make_result)
-    first.save()
-    second = open_window(photo)
+    second = open_model(photo)
     second.run(make_result)  # before the row knows the image
     second.choose()
     assert second.restored == []
@@ -158,33 +195,23 @@ def test_layers_that_are_there_are_not_touched_until_asked(
     assert not second.row.restore_button.isVisible()
 
 
-def test_saving_again_replaces_what_was_not_read(
-    open_window: Any, photo: Path, make_result: Any
-) -> None:
-    first = open_window(photo)
-    first.choose()
-    first.run(make_result)
-    first.save()
-    first.paint()
+def test_saving_again_replaces_what_was_not_read(saved: Window, photo: Path) -> None:
+    saved.paint()
     # Another window saves meanwhile.
-    saved = load_annotations(f"{photo}.s2clip")
-    save_annotations(saved, f"{photo}.s2clip")
-    first.save()
-    assert "has not read; save again" in first.text
-    first.save()
-    assert first.text.startswith("Saved ")
+    there = load_annotations(f"{photo}.s2clip")
+    save_annotations(there, f"{photo}.s2clip")
+    saved.save()
+    assert "has not read; save again" in saved.text
+    saved.save()
+    assert saved.text.startswith("Saved ")
     assert load_annotations(f"{photo}.s2clip").maps["refined"][0, 0] == 2
 
 
 def test_another_image_under_the_same_name_is_noticed(
-    open_window: Any, photo: Path, make_result: Any
+    saved: Window, open_model: Any, photo: Path
 ) -> None:
-    first = open_window(photo)
-    first.choose()
-    first.run(make_result)
-    first.save()
     tifffile.imwrite(photo, PHOTO[::-1])
-    second = open_window(photo)
+    second = open_model(photo)
     second.choose()
     assert second.restored == []
     assert "are of another image of this name, or the image has changed" in second.text
@@ -196,9 +223,9 @@ def test_another_image_under_the_same_name_is_noticed(
 
 
 def test_changes_are_saved_by_themselves_once_the_user_has_saved(
-    open_window: Any, photo: Path, make_result: Any, qtbot: Any
+    open_model: Any, photo: Path, make_result: Any, qtbot: Any
 ) -> None:
-    window = open_window(photo)
+    window = open_model(photo)
     window.row.timer.setInterval(50)
     window.choose()
     window.run(make_result)
@@ -218,14 +245,10 @@ def test_changes_are_saved_by_themselves_once_the_user_has_saved(
 
 
 def test_changes_of_restored_annotations_are_saved(
-    open_window: Any, photo: Path, make_result: Any, qtbot: Any
+    saved: Window, open_model: Any, photo: Path, qtbot: Any
 ) -> None:
-    first = open_window(photo)
-    first.choose()
-    first.run(make_result)
-    first.save()
     before = load_annotations(f"{photo}.s2clip").state
-    second = open_window(photo)
+    second = open_model(photo)
     second.row.timer.setInterval(20)
     second.choose()
     second.paint()
@@ -251,46 +274,38 @@ def test_closing_the_window_saves_what_is_pending(
 
 
 def test_closing_while_it_is_saving_loses_nothing(
-    open_window: Any, photo: Path, make_result: Any, monkeypatch: pytest.MonkeyPatch
+    saved: Window, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = open_window(photo)
-    window.choose()
-    window.run(make_result)
-    window.save()
-    window.paint(1)
-    window.row.button.click()
-    assert window.row.busy
-    window.paint(2, at=4)
-    window.row.flush()
+    saved.paint(1)
+    saved.row.button.click()
+    assert saved.row.busy
+    saved.paint(2, at=4)
+    saved.row.flush()
     found = load_annotations(f"{photo}.s2clip").maps["refined"]
     assert (found[0, 0], found[4, 0]) == (1, 2)
 
 
 def test_choosing_another_image_saves_the_one_before(
-    open_window: Any, photo: Path, make_result: Any
+    saved: Window, photo: Path
 ) -> None:
-    window = open_window(photo)
-    window.choose()
-    window.run(make_result)
-    window.save()
-    window.paint(1)
-    other = window.viewer.add_image(PHOTO, name="other")
-    window.choose(other)
+    saved.paint(1)
+    other = saved.viewer.add_image(PHOTO, name="other")
+    saved.choose(other)
     assert load_annotations(f"{photo}.s2clip").maps["refined"][0, 0] == 1
-    assert not window.row.unsaved
-    window.choose()
-    assert window.text.startswith("Saved ")
-    window.row.set_layer(None)
-    assert not window.row.button.isEnabled()
-    assert window.text == ""
+    assert not saved.row.unsaved
+    saved.choose()
+    assert saved.text.startswith("Saved ")
+    saved.row.set_layer(None)
+    assert not saved.row.button.isEnabled()
+    assert saved.text == ""
 
 
 def test_an_image_without_a_file_is_saved_where_the_user_says(
-    open_window: Any, tmp_path: Path, make_result: Any, monkeypatch: pytest.MonkeyPatch
+    open_model: Any, tmp_path: Path, make_result: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = ["", str(tmp_path)]
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: answers.pop(0))
-    window = open_window(None)
+    window = open_model(None)
     window.image.name = "a/b: c"
     window.choose()
     window.run(make_result)
@@ -304,9 +319,9 @@ def test_an_image_without_a_file_is_saved_where_the_user_says(
 
 
 def test_a_place_that_may_not_be_written_to(
-    open_window: Any,
+    ran: Window,
+    open_model: Any,
     photo: Path,
-    make_result: Any,
     monkeypatch: pytest.MonkeyPatch,
     fresh_user: Path,
 ) -> None:
@@ -319,22 +334,19 @@ def test_a_place_that_may_not_be_written_to(
         return real(annotations, folder, **options)
 
     monkeypatch.setattr(annotation_jobs, "save_annotations", refuse)
-    window = open_window(photo)
-    window.choose()
-    window.run(make_result)
-    window.save()
+    ran.save()
     (folder,) = (fresh_user / "config" / "annotations").iterdir()
-    assert window.text.endswith(f" to {folder.name}")
-    assert window.row.status.toolTip() == str(folder)
-    again = open_window(photo)
+    assert ran.text.endswith(f" to {folder.name}")
+    assert ran.row.status.toolTip() == str(folder)
+    again = open_model(photo)
     again.choose()
     assert len(again.restored) == 1
 
 
 def test_what_fails_is_said_and_nothing_counts_as_saved(
-    open_window: Any, photo: Path, make_result: Any, monkeypatch: pytest.MonkeyPatch
+    open_model: Any, photo: Path, make_result: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = open_window(photo)
+    window = open_model(photo)
     window.choose()
     window.save()
     assert window.text == "photo: it has no labels to save yet; press Run first"
@@ -352,18 +364,14 @@ def test_what_fails_is_said_and_nothing_counts_as_saved(
 
 @pytest.mark.parametrize("damage", ["header", "map"])
 def test_damaged_annotations_are_said(
-    open_window: Any, photo: Path, make_result: Any, damage: str
+    saved: Window, open_model: Any, photo: Path, damage: str
 ) -> None:
-    first = open_window(photo)
-    first.choose()
-    first.run(make_result)
-    first.save()
     folder = Path(f"{photo}.s2clip")
     if damage == "header":
         (folder / "annotations.json").write_text("{")
     else:
         next(folder.glob("maps-*/refined.tif")).write_bytes(b"II*\0")
-    second = open_window(photo)
+    second = open_model(photo)
     second.choose()
     assert "it is damaged" in second.text
     assert second.restored == []
@@ -371,9 +379,9 @@ def test_damaged_annotations_are_said(
 
 
 def test_a_duplicate_that_was_edited_is_saved_too(
-    open_window: Any, photo: Path, make_result: Any
+    open_model: Any, photo: Path, make_result: Any
 ) -> None:
-    first = open_window(photo)
+    first = open_model(photo)
     first.choose()
     shown = first.run(make_result)
     copy = Labels(
@@ -386,19 +394,15 @@ def test_a_duplicate_that_was_edited_is_saved_too(
     copy.data_setitem((np.array([1]), np.array([1])), 2)
     assert first.row.unsaved
     first.save()
-    second = open_window(photo)
+    second = open_model(photo)
     second.choose()
     np.testing.assert_array_equal(second.viewer.layers["mine"].data, copy.data)
 
 
 def test_an_image_that_is_gone_is_not_restored(
-    open_window: Any, photo: Path, make_result: Any
+    saved: Window, open_model: Any, photo: Path
 ) -> None:
-    first = open_window(photo)
-    first.choose()
-    first.run(make_result)
-    first.save()
-    second = open_window(photo)
+    second = open_model(photo)
     second.row.set_layer(second.image)
     second.viewer.layers.remove(second.image)
     second.wait()
@@ -406,10 +410,8 @@ def test_an_image_that_is_gone_is_not_restored(
     assert list(second.viewer.layers) == []
 
 
-def test_two_layers_of_one_file(
-    open_window: Any, photo: Path, make_result: Any
-) -> None:
-    first = open_window(photo)
+def test_two_layers_of_one_file(open_model: Any, photo: Path, make_result: Any) -> None:
+    first = open_model(photo)
     (other,) = first.viewer.open(str(photo), plugin="napari")
     other.data = PHOTO + 1
     for layer in (first.image, other):
@@ -425,11 +427,11 @@ def test_two_layers_of_one_file(
 
 
 def test_long_names_do_not_widen_the_dock(
-    open_window: Any, photo: Path, make_result: Any
+    open_model: Any, photo: Path, make_result: Any
 ) -> None:
     long = photo.with_name("a_photograph_with_a_name" * 6 + "x" * 60 + ".tif")
     photo.rename(long)
-    window = open_window(long)
+    window = open_model(long)
     window.choose()
     window.run(make_result)
     narrow = window.row.minimumSizeHint().width()
@@ -438,8 +440,8 @@ def test_long_names_do_not_widen_the_dock(
     assert window.row.minimumSizeHint().width() <= max(narrow, 230)
 
 
-def test_everything_is_reachable_and_explained(open_window: Any, photo: Path) -> None:
-    row = open_window(photo).row
+def test_everything_is_reachable_and_explained(open_model: Any, photo: Path) -> None:
+    row = open_model(photo).row
     for button in (row.button, row.restore_button):
         assert button.toolTip()
         assert "&" in button.text()
