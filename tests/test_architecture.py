@@ -56,7 +56,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("prompting", "prompt_engine"),
         "review",
         "layers",
-        "user_memory",
+        *("remembered", "user_memory"),
         *("io", "batch", "evaluation", "planes", "maps", "tiles", "targets", "layers"),
         *("prompting", "prompt_edits", "prompt_engine"),
         *("demo.scenes", "demo.textures", "sample_data"),

@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as hnp
 
 from napari_s2clip import ClassSet
 from napari_s2clip.classes import ClassEntry
-from napari_s2clip.io import sidecar
+from napari_s2clip.io import sidecar, sidecar_folder
 from napari_s2clip.io.annotations import MAPS, Annotations, LabelsCopy
 from napari_s2clip.io.find_sidecar import find_sidecar
 from napari_s2clip.io.image_record import describe_image
@@ -336,7 +336,7 @@ def test_huge_files_are_not_read(folder, monkeypatch):
     monkeypatch.setattr("napari_s2clip.io.sidecar_format.MAX_TABLE", 10)
     with pytest.raises(SidecarError, match=r"regions\.json: it is larger than 10"):
         load_annotations(folder)
-    monkeypatch.setattr(sidecar, "MAX_HEADER", 10)
+    monkeypatch.setattr(sidecar_folder, "MAX_HEADER", 10)
     with pytest.raises(SidecarError, match=r"annotations\.json: it is larger than 10"):
         load_annotations(folder)
 
@@ -532,7 +532,7 @@ def test_a_name_that_is_too_long(tmp_path):
 
 
 def test_a_folder_that_another_program_saves_in(folder, monkeypatch):
-    monkeypatch.setattr(sidecar, "_PATIENCE", 0.01)
+    monkeypatch.setattr(sidecar_folder, "_PATIENCE", 0.01)
     with (
         sidecar.FileLock(folder / ".lock"),
         pytest.raises(SidecarError, match="another program saves it"),

@@ -151,9 +151,11 @@ def test_copies_and_renamed_layers_stay_the_users(
         metadata={KEY: dict(shown["refined"].metadata[KEY])},
         scale=(3, 3),
     )
+    copy.visible = False
     viewer.add_layer(copy)
     after, again = reopen(viewer, image)
     back = after.layers["../copy"]
+    assert not back.visible
     np.testing.assert_array_equal(back.data, copy.data)
     np.testing.assert_array_equal(back.scale, (3, 3))
     assert belongs_to(back, again)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveUpdates"]
 
-_PAUSE = 30
+_PAUSE = 10
 """After the last change of a control until it is shown, in ms."""
 
 

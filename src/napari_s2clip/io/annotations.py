@@ -32,11 +32,13 @@ class LabelsCopy:
     data : array_like of int
     placement : mapping or None
         Where it lies, as `Annotations.placement`; None is where the maps are.
+    visible : bool
     """
 
     name: str
     data: Any
     placement: Mapping[str, Any] | None = None
+    visible: bool = True
 
 
 @dataclass(frozen=True, eq=False)

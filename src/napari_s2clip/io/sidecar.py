@@ -6,25 +6,30 @@ step: whenever a program dies, the annotations are the old ones or the new ones.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import hashlib
 import math
-import re
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from ..store.places import config_folder
 from .annotations import Annotations, LabelsCopy
 from .atomic import replace_text
-from .image_record import is_address
 from .label_files import MakeMap, read_labels, write_labels
+from .sidecar_folder import (
+    INDEX,
+    SUFFIX,
+    SidecarChanged,
+    SidecarError,
+    check_ours,
+    locked,
+    read_header,
+    sidecar_folders,
+    tidy,
+)
 from .sidecar_format import (
     MAX_HEADER,
     Header,
@@ -44,12 +49,7 @@ __all__ = [
     "sidecar_folders",
 ]
 
-SUFFIX: Final = ".s2clip"
-_INDEX: Final = "annotations.json"
 _TABLE: Final = "regions.json"
-_LOCK: Final = ".lock"
-_MAPS: Final = re.compile(r"maps-[0-9a-f]{12}")
-_PATIENCE: Final = 30.0  # seconds to wait for another program that saves
 
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -60,43 +60,6 @@ _REASONS: Final = {
         "it may not be written to; choose another folder",
     ),
 }
-
-
-class SidecarError(ValueError):
-    """Why a sidecar cannot be used, in one line.
-
-    Attributes
-    ----------
-    elsewhere : bool
-        Whether another folder would do.
-    """
-
-    def __init__(self, message: str, *, elsewhere: bool = False) -> None:
-        super().__init__(message)
-        self.elsewhere = elsewhere
-
-
-class SidecarChanged(SidecarError):
-    """There are annotations that the caller has not read, or not in this state."""
-
-
-def sidecar_folders(image: str | Path) -> tuple[Path, ...]:
-    """Where annotations of an image file may lie, the preferred place first.
-
-    Beside it, and in the configuration folder, for images in places that cannot be
-    written to.
-    """
-    text = str(image)
-    beside: tuple[Path, ...] = ()
-    if not is_address(image):
-        path = Path(image).expanduser()
-        # Of a link, the annotations lie beside the link, where the user sees them.
-        text = str(path.absolute())
-        beside = (path.absolute().with_name(path.name + SUFFIX),)
-    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    name = text.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    shown = re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII)[-40:]
-    return (*beside, config_folder() / "annotations" / f"{mark}-{shown}{SUFFIX}")
 
 
 def save_annotations(
@@ -144,8 +107,8 @@ def save_annotations(
     table = annotations.region_table
     table_json = None if table is None else table_text(table)
     try:
-        with _locked(folder):
-            _check_ours(folder, replaces)
+        with locked(folder):
+            check_ours(folder, replaces)
             maps = folder / name
             maps.mkdir()
             try:
@@ -159,11 +122,11 @@ def save_annotations(
                     write_labels(maps / f"copy-{number}{file.suffix}", data)
                 if table_json is not None:
                     replace_text(maps / _TABLE, table_json)
-                replace_text(folder / _INDEX, text)
+                replace_text(folder / INDEX, text)
             except BaseException:
                 shutil.rmtree(maps, ignore_errors=True)
                 raise
-            _tidy(folder, name)
+            tidy(folder, name)
     except Timeout:
         raise SidecarError(
             f"{folder}: another program saves it at this moment; try again"
@@ -174,29 +137,6 @@ def save_annotations(
             f"{folder}: the annotations were not saved: {reason}", elsewhere=True
         ) from error
     return name
-
-
-def read_header(folder: str | Path) -> Header | None:
-    """What a sidecar says about itself, without its maps; None if there is none.
-
-    Raises
-    ------
-    SidecarError
-        If it cannot be read, is damaged, or of a newer version.
-    """
-    path = Path(folder) / _INDEX
-    try:
-        if path.stat().st_size > MAX_HEADER:
-            raise ValueError(f"it is larger than {MAX_HEADER} bytes")
-        return Header.parse(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # then it was not written either
-            return None
-        raise SidecarError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise SidecarError(f"{path}: {error}") from None
 
 
 def load_annotations(
@@ -240,7 +180,7 @@ def _load(
     def read(file: LabelFile, key: str, field: str) -> Any:
         if math.prod(file.shape) > limit:
             raise SidecarError(
-                f"{folder / _INDEX}: {field}.shape: {list(file.shape)} is more than "
+                f"{folder / INDEX}: {field}.shape: {list(file.shape)} is more than "
                 f"the {limit} pixels of the image"
             )
         path = maps / f"{key}{file.suffix}"
@@ -271,7 +211,9 @@ def _load(
         },
         details={key: f.details for key, f in header.maps.items() if f.details},
         copies=tuple(
-            LabelsCopy(f.name, read(f, f"copy-{i}", f"copies[{i}]"), f.placement)
+            LabelsCopy(
+                f.name, read(f, f"copy-{i}", f"copies[{i}]"), f.placement, f.visible
+            )
             for i, f in enumerate(header.copies)
         ),
         placement=header.placement,
@@ -285,58 +227,3 @@ def _load(
         software=header.software,
         state=header.folder,
     )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Make the folder and keep other programs from saving in it."""
-    made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    if not made:
-        # Before a lock is put into a folder of something else.
-        _check_ours(folder, None)
-    try:
-        with FileLock(folder / _LOCK, timeout=_PATIENCE):
-            yield
-    except BaseException:
-        if made and not (folder / _INDEX).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _check_ours(folder: Path, replaces: str | None) -> None:
-    header = read_header(folder)
-    if header is None:
-        for path in folder.iterdir():
-            if not _is_ours(path):
-                raise SidecarError(
-                    f"{folder}: it holds other files ({path.name}); choose another "
-                    "folder",
-                    elsewhere=True,
-                )
-    found = "" if header is None else header.folder
-    if replaces is not None and found != replaces:
-        when = "" if header is None else f" of {header.saved.astimezone():%Y-%m-%d}"
-        raise SidecarChanged(
-            f"{folder}: there are annotations{when} that this window has not read"
-            if found
-            else f"{folder}: the annotations that were there are gone"
-        )
-
-
-def _is_ours(path: Path) -> bool:
-    leftover = path.name.startswith(".") and path.suffix == ".new"
-    return bool(path.name == _LOCK or leftover or _MAPS.fullmatch(path.name))
-
-
-def _tidy(folder: Path, current: str) -> None:
-    """Remove the maps of before, and what programs that died left behind."""
-    with contextlib.suppress(OSError):
-        for path in folder.iterdir():
-            if path.name in {current, _LOCK} or not _is_ours(path):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    path.unlink()

@@ -64,6 +64,7 @@ class LabelFile(BaseModel):
     edited: bool = False
     details: dict[str, Any] = {}
     placement: dict[str, Any] | None = None
+    visible: bool = True
 
 
 class Header(BaseModel):
@@ -169,6 +170,7 @@ def describe(given: Annotations, folder: str) -> Header:
                 copy.data,
                 name=plain(copy.name, f"copies[{i}].name"),
                 placement=plain(copy.placement, f"copies[{i}].placement"),
+                visible=bool(copy.visible),
             )
             for i, copy in enumerate(given.copies)
         ],

@@ -175,6 +175,7 @@ def _versions(annotations: Annotations, stage: str) -> Versions:
 def _copy(layer: Image, annotations: Annotations, copy: LabelsCopy) -> Labels:
     placement = annotations.placement if copy.placement is None else copy.placement
     labels = _labels(copy.data, copy.name, placement)
+    labels.visible = copy.visible
     legend = Legend.of(annotations.classes, {})
     labels.colormap = label_colormap(legend.class_colours())
     labels.features = legend.class_features({})

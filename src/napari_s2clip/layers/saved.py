@@ -139,7 +139,8 @@ def _copy(labels: Labels, placement: Mapping[str, Any]) -> LabelsCopy:
     own, data = _placement(labels), labels.data
     if data.dtype == bool:  # shown as numbers too
         data = np.asarray(data, np.uint8)
-    return LabelsCopy(labels.name, data, None if own == placement else own)
+    where = None if own == placement else own
+    return LabelsCopy(labels.name, data, where, labels.visible)
 
 
 def _placement(labels: Labels) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _show(
         putter.put(job, first)
         run.between()
     group = _regroup(run, jobs)
-    add_regions(run, jobs, first, merge)
+    add_regions(run, jobs, first)
     shown = Shown()
     for job in jobs:
         assert job.labels is not None

@@ -39,16 +39,18 @@ def _same_regions(run: Run, state: State | None) -> bool:
     )
 
 
-def add_regions(run: Run, jobs: list[Job], first: int, merge: bool) -> None:
+def add_regions(run: Run, jobs: list[Job], first: int) -> None:
     """Bring the tables of the layers up to date."""
     maps: list[Any] = []
+    # Where everything was written, nothing of earlier runs is left.
+    left = any(job.left for job in jobs if job.stage in ("regions", "refined"))
     for job in jobs:
         if job.stage == "regions" and job.labels is not None:
             maps.append(job.labels.data)
         elif job.stage == "refined" and job.state is not None:
             maps.append(job.state.owners)
     present = {
-        position: _present(run, box, maps, merge)
+        position: _present(run, box, maps, left)
         for position, box in zip(run.positions, run.boxes, strict=True)
     }
     table = run.result.region_table
@@ -63,10 +65,10 @@ def add_regions(run: Run, jobs: list[Job], first: int, merge: bool) -> None:
         job.state.before, job.state.rows = before, done[id(before)]
 
 
-def _present(run: Run, box: Box, maps: list[Any], merge: bool) -> set[int]:
+def _present(run: Run, box: Box, maps: list[Any], left: bool) -> set[int]:
     """Ids of regions in a plane, as far as the run may have left some."""
     shape = run.result.target.shape
     covered = all(box[axis] == slice(0, shape[axis]) for axis in run.shown)
-    if not maps or (covered and not merge):
+    if not maps or (covered and not left):
         return set()
     return ids_around(box, run.shown, maps)

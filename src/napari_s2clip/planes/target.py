@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 
 from .geometry import Grid, axis_name, current_index, placement, separable, shown_axes
 from .levels import Index, PlaneLevels, Source
+from .notes import (
+    notes_on_channels,
+    notes_on_level,
+    notes_on_slices,
+    notes_on_window,
+)
 from .plane import Plane
 from .scope import Channels, Scope
 
@@ -139,7 +145,10 @@ class _Taker:
             image_id=str(layer.unique_id),
             image_name=str(layer.name),
             level=self.level,
-            notes=tuple(self._notes(choices, planes)),
+            notes=(
+                *notes_on_slices(layer, choices, self.finest, len(planes)),
+                *self._notes(planes[0]),
+            ),
         )
 
     def _shape(self, level: int) -> NDArray[np.int64]:
@@ -274,6 +283,14 @@ class _Taker:
             ),
         )
 
+    def _notes(self, plane: Plane) -> list[str]:
+        rows, columns = (int(self.grid.shape[axis]) for axis in self.shown)
+        return [
+            *notes_on_level(self.level, rows, columns),
+            *notes_on_window(self.scope.window and plane.window),
+            *notes_on_channels(self.layer, self.channels),
+        ]
+
     def _source(self, level: int, position: dict[int, int]) -> Source:
         """A whole plane of a level."""
         grid = Grid(self.finest, self._shape(level))
@@ -286,47 +303,6 @@ class _Taker:
         if self.channels is not None:
             channels = (self.channels.axis, self.channels.indices)
         return Source(self.levels[level], tuple(index), channels)
-
-    def _notes(
-        self, choices: dict[int, list[int]], planes: tuple[Plane, ...]
-    ) -> list[str]:
-        notes = []
-        where = []
-        for axis in self.hidden:
-            chosen, last = choices[axis], int(self.finest[axis]) - 1
-            if not last:
-                continue  # there is no other slice
-            which = str(chosen[0])
-            if len(chosen) > 1:
-                which += f" to {chosen[-1]}"
-            where.append(f"{which} (of 0 to {last}) along {self._name(axis)}")
-        if where:
-            several = len(planes) > 1
-            head = f"{len(planes)} slices were" if several else "only one slice was"
-            notes.append(f"{head} segmented: {', '.join(where)}")
-        height, width = planes[0].shape
-        if self.level:
-            whole = [int(self.grid.shape[axis]) for axis in self.shown]
-            notes.append(
-                f"level {self.level} of the pyramid ({whole[1]} × {whole[0]} px) was "
-                "used"
-            )
-        if self.scope.window is not None:
-            rows, columns = planes[0].window
-            notes.append(
-                f"only {width} × {height} px from row {rows.start} and column "
-                f"{columns.start} were segmented"
-            )
-        if self.channels is not None:
-            three = (self.channels.red, self.channels.green, self.channels.blue)
-            notes.append(
-                "channels {} of {} were red, green and blue".format(
-                    ", ".join(map(str, three)), self._name(self.channels.axis)
-                )
-                if len(self.channels.indices) == 3
-                else f"channel {three[0]} of {self._name(self.channels.axis)} was grey"
-            )
-        return notes
 
 
 def _finite(limits: Any) -> tuple[float, float] | None:

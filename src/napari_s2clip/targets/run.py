@@ -6,18 +6,18 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..classes import ClassSet
 from ..maps import Map, discard, new_map
-from ..progress import CancelToken, Progress, ProgressCallback, Stage
+from ..progress import CancelToken, ProgressCallback
 from ..tiles import Tile, Tiling
 from .memory import FeatureMemory
 from .reader import TileReader
 from .result import TargetResult, place_table
+from .teller import Teller
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,36 +85,13 @@ def segment_target(
         tiling or Tiling(),
         FeatureMemory(0) if memory is None else memory,
         encode,
-        _Teller(progress, cancel or CancelToken()),
+        Teller(progress, cancel or CancelToken()),
     )
     try:
         return run(keep_probabilities)
     except BaseException:
         run.discard()
         raise
-
-
-class _Teller:
-    """Reports with the number of the tile, and looks whether the run was cancelled."""
-
-    def __init__(self, progress: ProgressCallback | None, cancel: CancelToken) -> None:
-        self._progress = progress
-        self.cancel = cancel
-        self.piece, self.pieces, self.where = 0, 1, ""
-
-    def __call__(self, report: Progress) -> None:
-        if self._progress is not None:
-            message = ": ".join(text for text in (self.where, report.message) if text)
-            self._progress(
-                replace(report, message=message, piece=self.piece, pieces=self.pieces)
-            )
-
-    def step(self, stage: Stage, done: int, message: str) -> None:
-        self.check()
-        self(Progress(stage, done, 1, message))
-
-    def check(self) -> None:
-        self.cancel.raise_if_cancelled()
 
 
 class _Run:
@@ -129,7 +106,7 @@ class _Run:
         tiling: Tiling,
         memory: FeatureMemory,
         encode: bool,
-        tell: _Teller,
+        tell: Teller,
     ) -> None:
         self.model = model
         self.target = target
@@ -326,12 +303,7 @@ class _Run:
         each = len(self.tiling.tiles(self.target.plane_shape))
         self.tell.piece = min(self.tiles, self.tiles + waiting - 1)
         self.tell.pieces = self.tiles + waiting + each * (planes - number - 1)
-        where = []
-        if here > 1:
-            where.append(f"tile {min(done + 1, here)} of {here}")
-        if planes > 1:
-            where.append(f"slice {number + 1} of {planes}")
-        self.tell.where = ", ".join(where)
+        self.tell.at(done, here, number, planes)
 
     @contextmanager
     def _clock(self, stage: str) -> Iterator[None]:
