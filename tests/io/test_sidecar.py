@@ -534,7 +534,7 @@ def test_a_name_that_is_too_long(tmp_path):
 def test_a_folder_that_another_program_saves_in(folder, monkeypatch):
     monkeypatch.setattr(sidecar_folder, "_PATIENCE", 0.01)
     with (
-        sidecar.FileLock(folder / ".lock"),
+        sidecar_folder.FileLock(folder / ".lock"),
         pytest.raises(SidecarError, match="another program saves it"),
     ):
         save_annotations(make(), folder)

@@ -101,6 +101,6 @@ def test_the_run_panel_has_the_rest_as_a_tooltip(widget: Any, finish: Any) -> No
 def test_an_axis_without_a_label_has_words(viewer: Any) -> None:
     stack = viewer.add_image(np.zeros((3, 8, 12), np.uint8), name="stack")
     target = take_target(viewer, stack)
-    assert "of 3 along the first axis" in target.notes[0]
+    assert "(of 0 to 2) along the first axis" in target.notes[0]
     stack.axis_labels = ("z", "y", "x")
-    assert "of 3 along axis z" in take_target(viewer, stack).notes[0]
+    assert "(of 0 to 2) along axis z" in take_target(viewer, stack).notes[0]
