@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def owners_now(labels: Labels, state: State) -> Any:
     return record.unpacked
 
 
-def keep_owners(state: State) -> None:
+def keep_owners(state: State, between: Callable[[], object] = lambda: None) -> None:
     """Remember the owners of the last run, before another one writes its own."""
     latest = state.records.latest
     if latest is None or state.owners is None:
@@ -51,6 +52,7 @@ def keep_owners(state: State) -> None:
     for box in state.boxes:
         for part in tiles(box, SIDE):
             packed = packed.replaced(part, np.asarray(state.owners[part]))
+            between()
     latest.owners = state.packed = packed
 
 

@@ -55,7 +55,7 @@ class Putter:
                 job.left = left
         if job.stage == "refined" and job.state is not None:
             if not job.amend:
-                keep_owners(job.state)
+                keep_owners(job.state, self.run.between)
             if job.state.owners is None:
                 job.state.owners = self.run.new_map(np.int32)
             owners = self.run.source("owners", first)
