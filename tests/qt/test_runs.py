@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -163,3 +164,32 @@ def test_of_many_reports_the_newest_is_told(
     qtbot.waitUntil(lambda: bool(log), timeout=10_000)
     assert log == [Progress("encode", 999, 1000)]
     runs._request = None
+
+
+def test_no_search_for_garbage_stops_a_run(runs: Any, engine: Any, qtbot: Any) -> None:
+    assert not gc.get_freeze_count()
+    seen: list[int] = []
+    runs.ended.connect(lambda *_: seen.append(gc.get_freeze_count()))
+    runs.start(run())
+    assert gc.get_freeze_count()
+    engine.go.set()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+    # Not while the result is shown either; afterwards all is as it was.
+    assert seen[0]
+    assert not gc.get_freeze_count()
+
+    engine.go.clear()
+    runs.start(run("cancelled"))
+    runs.cancel()
+    assert not gc.get_freeze_count()
+
+
+def test_what_another_has_frozen_stays_so(runs: Any, engine: Any, qtbot: Any) -> None:
+    gc.freeze()
+    try:
+        runs.start(run())
+        engine.go.set()
+        qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()

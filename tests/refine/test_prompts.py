@@ -2,7 +2,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_s2clip.refine.prompts import boxes_in_image, points_in_image
+from napari_s2clip.refine.prompts import (
+    boxes_in_image,
+    points_in_image,
+    windows_in_image,
+)
 
 
 def test_boxes_by_hand():
@@ -47,3 +51,15 @@ def test_a_point_lies_in_the_box_of_its_pixel(height, width, data):
     ((px, py),) = points_in_image(np.array([[x, y]]), grid, (height, width))
     assert x0 < px < x1 <= width
     assert y0 < py < y1 <= height
+
+
+@given(st.tuples(*[st.integers(1, 9)] * 2), st.tuples(*[st.integers(1, 40)] * 2))
+def test_windows_hold_all_pixels_of_their_regions(grid, size):
+    labels = np.arange(1, grid[0] * grid[1] + 1, dtype=np.int32).reshape(grid)
+    rows = np.minimum(np.arange(size[0]) * grid[0] // size[0], grid[0] - 1)
+    columns = np.minimum(np.arange(size[1]) * grid[1] // size[1], grid[1] - 1)
+    shown = labels[np.ix_(rows, columns)]
+    y, x = np.indices(grid).reshape(2, -1)
+    windows = windows_in_image(np.stack([x, y, x, y], 1), grid, size)
+    for region, window in enumerate(windows, 1):
+        assert (shown[window] == region).sum() == (shown == region).sum()

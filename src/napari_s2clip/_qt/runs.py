@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -42,6 +43,7 @@ class Runs(QObject):
         self._request: Request | None = None
         self._waiting: Request | None = None
         self._cancel: CancelToken | None = None
+        self._frozen = False
         self._reported.connect(self._on_report)
         self._newest: Progress | None = None
         self._calm = QTimer(self)
@@ -89,9 +91,27 @@ class Runs(QObject):
     def _stop(self) -> None:
         if self._cancel is not None:
             self._cancel.cancel()
+        self._thaw()
+
+    def _freeze(self) -> None:
+        """Search for garbage only among what is made from now on.
+
+        A full search among all that torch and napari are made of stops every thread
+        for half a second. It can wait until the run is over.
+        """
+        if not gc.get_freeze_count():
+            self._frozen = True
+            gc.freeze()
+
+    def _thaw(self) -> None:
+        if self._frozen:
+            self._frozen = False
+            gc.unfreeze()
 
     def _launch(self, request: Request) -> None:
         self._request, self._cancel = request, CancelToken()
+        if not request.live:
+            self._freeze()
         report: Report = lambda progress: self._reported.emit(request, progress)  # noqa: E731
         start_run(
             self._engine,
@@ -123,6 +143,7 @@ class Runs(QObject):
         self._newest = None
         self._request = self._cancel = None
         self.ended.emit(request, None if cancelled else outcome)
+        self._thaw()
         waiting, self._waiting = self._waiting, None
         # Who listens may have started something.
         if waiting is not None and self._request is None:

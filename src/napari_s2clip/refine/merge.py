@@ -8,7 +8,7 @@ compete with the scores as they were before.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -93,7 +93,10 @@ class MaskMerger:
         )
 
     def with_failed(
-        self, failed: NDArray[np.int64], classes: NDArray[np.int64]
+        self,
+        failed: NDArray[np.int64],
+        classes: NDArray[np.int64],
+        windows: Sequence[tuple[slice, slice] | None] | None = None,
     ) -> Merged:
         """The merged maps, in which failed regions take the pixels they are surer of.
 
@@ -107,9 +110,12 @@ class MaskMerger:
             own.
         classes : ndarray of int, (N,)
             Class of region i + 1.
+        windows : sequence of (slice, slice), optional
+            Where each region lies, roughly; else they are looked for.
         """
         merged, owners = self.merged()
-        windows = find_objects(self._regions, len(classes)) if len(failed) else []
+        if windows is None:
+            windows = find_objects(self._regions, len(classes)) if len(failed) else []
         for region in failed.tolist():
             window = windows[region - 1]
             if window is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["boxes_in_image", "points_in_image"]
+__all__ = ["boxes_in_image", "points_in_image", "windows_in_image"]
 
 
 def _scaled(
@@ -43,6 +43,18 @@ def boxes_in_image(
     """
     ends = boxes.reshape(-1, 2, 2) + np.array([[0, 0], [1, 1]])
     return _scaled(ends, grid, size).reshape(-1, 4)
+
+
+def windows_in_image(
+    boxes: NDArray[np.int64], grid: tuple[int, int], size: tuple[int, int]
+) -> list[tuple[slice, slice]]:
+    """Whole pixels of the image that inclusive boxes on a grid touch."""
+    found = boxes_in_image(boxes, grid, size)
+    low, high = np.floor(found[:, :2]), np.ceil(found[:, 2:])
+    return [
+        (slice(y0, y1), slice(x0, x1))
+        for x0, y0, x1, y1 in np.hstack([low, high]).astype(int).tolist()
+    ]
 
 
 def points_in_image(

@@ -16,7 +16,7 @@ from ..regions.maps import of_class
 from .class_masks import MaskKind, choose_mask, class_mask, embed_mask
 from .known import MaskMemory, inside_image, mask_key, masks_of
 from .merge import MaskMerger
-from .prompts import boxes_in_image, points_in_image
+from .prompts import boxes_in_image, points_in_image, windows_in_image
 from .result import Refinement
 from .trident import refine_as_trident
 
@@ -155,7 +155,9 @@ def refine_regions(
                 region, value = int(block[i]) + 1, int(classes[i])
                 merger.add_mask(region, value, mask.window, mask.sigmoid)
     failed = asked[~result.used[asked]] + 1
-    result.refined[:], result.owners[:] = merger.with_failed(failed, regions.classes)
+    result.refined[:], result.owners[:] = merger.with_failed(
+        failed, regions.classes, windows_in_image(regions.boxes, grid, size)
+    )
     report("refine", total, total)
     return result
 
