@@ -110,8 +110,7 @@ class Runs(QObject):
 
     def _launch(self, request: Request) -> None:
         self._request, self._cancel = request, CancelToken()
-        if not request.live:
-            self._freeze()
+        self._freeze()
         report: Report = lambda progress: self._reported.emit(request, progress)  # noqa: E731
         start_run(
             self._engine,
