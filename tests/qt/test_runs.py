@@ -160,7 +160,7 @@ def test_of_many_reports_the_newest_is_told(
 ) -> None:
     runs._request = run()
     for done in range(1000):
-        runs._on_report(runs._request, Progress("encode", done, 1000))
+        runs._report(runs._request, Progress("encode", done, 1000))
     qtbot.waitUntil(lambda: bool(log), timeout=10_000)
     assert log == [Progress("encode", 999, 1000)]
     runs._request = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LiveUpdates"]
 
-_PAUSE = 10
+_PAUSE = 5
 """After the last change of a control until it is shown, in ms."""
 
 

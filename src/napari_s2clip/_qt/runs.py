@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -45,7 +46,7 @@ class Runs(QObject):
         self._cancel: CancelToken | None = None
         self._frozen = False
         self._reported.connect(self._on_report)
-        self._newest: Progress | None = None
+        self._newest: tuple[Request, Progress] | None = None
         self._calm = QTimer(self)
         self._calm.setSingleShot(True)
         self._calm.setInterval(_CALM)
@@ -111,7 +112,7 @@ class Runs(QObject):
     def _launch(self, request: Request) -> None:
         self._request, self._cancel = request, CancelToken()
         self._freeze()
-        report: Report = lambda progress: self._reported.emit(request, progress)  # noqa: E731
+        report: Report = partial(self._report, request)
         start_run(
             self._engine,
             request,
@@ -120,21 +121,28 @@ class Runs(QObject):
             returned=self._on_returned,
         )
 
+    def _report(self, request: Request, progress: Any) -> None:
+        """Take a report, in the thread of the work.
+
+        Drawing takes longer than many a step, and waking the GUI's thread holds up this
+        one: the newest report stands for all.
+        """
+        if isinstance(progress, Progress):
+            waits, self._newest = self._newest is not None, (request, progress)
+            if waits:
+                return
+        self._reported.emit(request, progress)
+
     def _on_report(self, request: Request, progress: Any) -> None:
-        if request is not self._request or self.cancelling:
-            return
-        if not isinstance(progress, Progress):
-            self.progressed.emit(request, progress)
-            return
-        # Drawing takes longer than many a step: the newest report stands for all.
-        self._newest = progress
-        if not self._calm.isActive():
+        if isinstance(progress, Progress):
             self._calm.start()
+        elif request is self._request and not self.cancelling:
+            self.progressed.emit(request, progress)
 
     def _tell_newest(self) -> None:
         newest, self._newest = self._newest, None
-        if newest is not None and self._request is not None and not self.cancelling:
-            self.progressed.emit(self._request, newest)
+        if newest is not None and newest[0] is self._request and not self.cancelling:
+            self.progressed.emit(*newest)
 
     def _on_returned(self, outcome: Outcome) -> None:
         request, cancelled = self._request, self.cancelling
