@@ -321,7 +321,7 @@ def test_slice_is_said(viewer: Any, widget: Any, finish: Any) -> None:
     widget.start()
     assert "2 (of 0 to 2) along the first axis" in widget.run.status.text()
     finish(widget)
-    assert "Only one slice was segmented" in widget.run.status.text()
+    assert "only one slice was segmented" in widget.run.status.text()
     assert [p.any() for p in viewer.layers["stack refined"].data] == [0, 0, 1]
 
 

@@ -63,6 +63,10 @@ class LiveUpdates(QObject):
         """Update when the controls have come to rest."""
         self._pause.throttle()
 
+    def not_now(self) -> None:
+        """Drop an update that is due; a run does its work."""
+        self._pause.cancel()
+
     def update(self) -> None:
         """Update now, if something else is asked for than what is shown."""
         if self._results.wait(self.update):

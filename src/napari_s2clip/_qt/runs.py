@@ -18,6 +18,29 @@ _CALM = 40
 """Between two reports of progress, in ms."""
 
 
+class Garbage:
+    """Is searched for only among what is made from now on.
+
+    A full search among all that torch and napari are made of stops every thread for
+    half a second. It can wait until a run is over.
+    """
+
+    def __init__(self) -> None:
+        self._frozen = False
+
+    def wait(self) -> None:
+        """Leave what is there now out of searches, unless somebody does already."""
+        if not gc.get_freeze_count():
+            self._frozen = True
+            gc.freeze()
+
+    def search(self, *_: Any) -> None:
+        """Search everywhere again."""
+        if self._frozen:
+            self._frozen = False
+            gc.unfreeze()
+
+
 class Runs(QObject):
     """Starts what is asked for, in a thread.
 
@@ -44,7 +67,8 @@ class Runs(QObject):
         self._request: Request | None = None
         self._waiting: Request | None = None
         self._cancel: CancelToken | None = None
-        self._frozen = False
+        self._garbage = Garbage()
+        self.destroyed.connect(self._garbage.search)
         self._reported.connect(self._on_report)
         self._newest: tuple[Request, Progress] | None = None
         self._calm = QTimer(self)
@@ -92,26 +116,11 @@ class Runs(QObject):
     def _stop(self) -> None:
         if self._cancel is not None:
             self._cancel.cancel()
-        self._thaw()
-
-    def _freeze(self) -> None:
-        """Search for garbage only among what is made from now on.
-
-        A full search among all that torch and napari are made of stops every thread
-        for half a second. It can wait until the run is over.
-        """
-        if not gc.get_freeze_count():
-            self._frozen = True
-            gc.freeze()
-
-    def _thaw(self) -> None:
-        if self._frozen:
-            self._frozen = False
-            gc.unfreeze()
+        self._garbage.search()
 
     def _launch(self, request: Request) -> None:
         self._request, self._cancel = request, CancelToken()
-        self._freeze()
+        self._garbage.wait()
         report: Report = partial(self._report, request)
         start_run(
             self._engine,
@@ -150,7 +159,7 @@ class Runs(QObject):
         self._newest = None
         self._request = self._cancel = None
         self.ended.emit(request, None if cancelled else outcome)
-        self._thaw()
+        self._garbage.search()
         waiting, self._waiting = self._waiting, None
         # Who listens may have started something.
         if waiting is not None and self._request is None:

@@ -181,6 +181,7 @@ class S2CLIPWidget(QWidget):
             return
         if not download and not self.desk.all_here(request.settings):
             return
+        self.live.not_now()
         self.run.show_running("; ".join(request.target.notes))
         self.desk.show_running()
         self._activity.begin(f"S2CLIP: {request.target.image_name}")
