@@ -121,7 +121,8 @@ def place_table(table: pd.DataFrame, plane: Plane, number: int) -> pd.DataFrame:
         (["x_min", "x_max", "point_x"], columns.start),
         (["y_min", "y_max", "point_y"], rows.start),
     ):
-        table[names] += first
+        if first:
+            table[names] += first
     position = tuple(i for i in plane.at if isinstance(i, int))
     table["plane"] = np.full(len(table), number, np.int64)
     table["position"] = np.fromiter((position for _ in range(len(table))), object)
