@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,12 @@ def build(card: ModelCard, path: Path | None) -> nn.Module:
     return model
 
 
+_OF_RANDOM_WEIGHTS = re.compile(
+    # The second is what version 3.0 says.
+    r"No pretrained weights loaded for model|Model .* initialized partially\.$"
+)
+
+
 @contextmanager
 def _no_word_of_random_weights() -> Iterator[None]:
     """Drop open_clip's warning that a model has none; they are filled in afterwards."""
@@ -52,9 +59,7 @@ def _no_word_of_random_weights() -> Iterator[None]:
 
     def passes(record: logging.LogRecord) -> bool:
         # What others build at the same time is their own concern.
-        return record.thread != thread or not str(record.msg).startswith(
-            "No pretrained weights loaded for model"
-        )
+        return record.thread != thread or not _OF_RANDOM_WEIGHTS.match(str(record.msg))
 
     root = logging.getLogger()  # open_clip has no logger of its own
     root.addFilter(passes)
