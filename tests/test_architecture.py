@@ -60,6 +60,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("io", "batch", "evaluation", "planes", "maps", "tiles", "targets", "layers"),
         *("prompting", "prompt_edits", "prompt_engine"),
         *("demo.scenes", "demo.textures", "sample_data"),
+        "datasets",
     ),
     ("_qt", "cli", "__main__", "demo.*"),
 )

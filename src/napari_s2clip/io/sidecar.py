@@ -6,7 +6,6 @@ step: whenever a program dies, the annotations are the old ones or the new ones.
 
 from __future__ import annotations
 
-import errno
 import math
 import shutil
 import uuid
@@ -17,7 +16,7 @@ import numpy as np
 from filelock import Timeout
 
 from .annotations import Annotations, LabelsCopy
-from .atomic import replace_text
+from .atomic import reason, replace_text
 from .label_files import MakeMap, read_labels, write_labels
 from .sidecar_folder import (
     INDEX,
@@ -50,16 +49,6 @@ __all__ = [
 ]
 
 _TABLE: Final = "regions.json"
-
-_REASONS: Final = {
-    errno.ENOSPC: "the disk is full; free some space or choose another folder",
-    errno.EDQUOT: "your share of the disk is full; free some of it",
-    errno.ENAMETOOLONG: "its name is too long here; choose another folder",
-    **dict.fromkeys(
-        (errno.EACCES, errno.EPERM, errno.EROFS),
-        "it may not be written to; choose another folder",
-    ),
-}
 
 
 def save_annotations(
@@ -132,9 +121,8 @@ def save_annotations(
             f"{folder}: another program saves it at this moment; try again"
         ) from None
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}")
         raise SidecarError(
-            f"{folder}: the annotations were not saved: {reason}", elsewhere=True
+            f"{folder}: the annotations were not saved: {reason(error)}", elsewhere=True
         ) from error
     return name
 

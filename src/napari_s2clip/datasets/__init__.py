@@ -1,0 +1,28 @@
+"""Training data out and in: a labelled image is an `Item`, a folder of them a dataset.
+
+`DatasetWriter` adds images to a folder, in one of `FORMATS`; each of these also reads.
+"""
+
+from .format import SPLITS, DatasetError, Format, Record
+from .instances import Instance, connected, from_ids
+from .item import Item
+from .writer import DatasetWriter, ItemExistsError, Report, split_of
+
+__all__ = [
+    "FORMATS",
+    "SPLITS",
+    "DatasetError",
+    "DatasetWriter",
+    "Format",
+    "Instance",
+    "Item",
+    "ItemExistsError",
+    "Record",
+    "Report",
+    "connected",
+    "from_ids",
+    "split_of",
+]
+
+FORMATS: dict[str, type[Format]] = {}
+"""Formats by name; their fields are options."""

@@ -1,0 +1,291 @@
+"""A folder with a dataset: images are added one by one, at any time, by anyone.
+
+What is known of an image is kept in ``.s2clip/items`` and written last, so an image is
+in the dataset or is not; the indexes are made of these records by `finish`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, overload
+
+from .. import __version__
+from ..io.atomic import reason, replace_text
+from .format import SPLITS, DatasetError, Format, Record
+
+if TYPE_CHECKING:
+    from ..classes import ClassSet
+    from .item import Item
+
+__all__ = ["DatasetWriter", "ItemExistsError", "Report", "split_of"]
+
+_OWN: Final = ".s2clip"
+_INDEX: Final = "dataset.json"
+_FORMAT: Final = 1
+
+
+class ItemExistsError(DatasetError):
+    """The image is in the dataset already."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is in a dataset.
+
+    Attributes
+    ----------
+    images, objects : int
+    splits : mapping of str to int
+        How many images each part has.
+    skipped : tuple of tuple of str
+        Name of the image, and what of it could not be written.
+    """
+
+    images: int
+    objects: int
+    splits: Mapping[str, int]
+    skipped: tuple[tuple[str, str], ...]
+
+
+def split_of(name: str, val: float, test: float) -> str:
+    """The part of a dataset that a name falls into, whatever else is in it."""
+    value = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    if value < test:
+        return "test"
+    return "val" if value < test + val else "train"
+
+
+class DatasetWriter:
+    """Writes a dataset into a folder.
+
+    Several may add images to the same folder, also from other machines; one of them
+    finishes.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Is made. It may hold a dataset of the same format, options and classes.
+    format : Format
+    classes : ClassSet
+        Their ids are the category ids.
+    val, test : float
+        Shares of the images that are for validation and tests.
+    overwrite : bool
+        Whether images that are there already may be replaced.
+
+    Raises
+    ------
+    DatasetError
+        If the folder holds something else, or cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        format: Format,  # noqa: A002
+        classes: ClassSet,
+        *,
+        val: float = 0.0,
+        test: float = 0.0,
+        overwrite: bool = False,
+    ) -> None:
+        for field, value in (("val", val), ("test", test), ("val + test", val + test)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{field}: must be from 0 to 1, got {value}")
+        self.folder = Path(folder)
+        self.format = format
+        self.classes = classes
+        self.overwrite = overwrite
+        self._shares = (val, test)
+        self._added: dict[str, str] = {}
+        with _sentences(self.folder):
+            self._records.mkdir(parents=True, exist_ok=True)
+            if not self._holds_ours():
+                _replace(self._index, self._header())
+
+    @property
+    def _records(self) -> Path:
+        return self.folder / _OWN / "items"
+
+    @property
+    def _index(self) -> Path:
+        return self.folder / _OWN / _INDEX
+
+    def __contains__(self, name: str) -> bool:
+        """Whether an image is in the dataset."""
+        return self._record(name).exists()
+
+    def add(self, item: Item) -> Record:
+        """Write one image.
+
+        Raises
+        ------
+        ItemExistsError
+            If it is there and ``overwrite`` is off, or this writer added another image
+            of this name.
+        DatasetError
+            If it has other classes or cannot be written.
+        """
+        name = item.name
+        if _named(item.classes) != _named(self.classes):
+            raise DatasetError(f"{name}: its classes are not those of {self.folder}")
+        path = self._record(name)
+        with _sentences(self.folder):
+            old = _read(path)
+            if name in self._added and self._added[name] != item.source:
+                raise ItemExistsError(
+                    f"{name}: both {self._added[name]} and {item.source} have this "
+                    "name; give one of them another"
+                )
+            if old is not None and not self.overwrite:
+                raise ItemExistsError(
+                    f"{name}: it is in {self.folder} already; set overwrite to replace "
+                    "it"
+                )
+            record = self.format.write(item, self.folder, split_of(name, *self._shares))
+            _replace(
+                path,
+                {
+                    "record": record.to_dict(),
+                    "source": item.source,
+                    "edited": item.edited,
+                    "reviewed": item.reviewed,
+                    "provenance": dict(item.provenance),
+                },
+            )
+            self._added[name] = item.source
+            if old is not None:
+                for file in set(old["record"]["files"]) - set(record.files):
+                    (self.folder / file).unlink(missing_ok=True)
+        return record
+
+    def finish(self) -> Report:
+        """Write the indexes of all images that are there, in the order of their names.
+
+        Raises
+        ------
+        DatasetError
+        """
+        with _sentences(self.folder):
+            records = _Records(self._records)
+            self.format.finish(self.folder, records, self.classes)
+            images, skipped = [], []
+            sources: dict[str, int] = {}
+            splits = dict.fromkeys(SPLITS, 0)
+            objects = 0
+            for data in records.stored():
+                record = data.pop("record")
+                name, split = record["name"], record["split"]
+                text = json.dumps(data.pop("provenance"), sort_keys=True)
+                number = sources.setdefault(text, len(sources))
+                images.append(
+                    {"name": name, "split": split, **data, "provenance": number}
+                )
+                skipped += [(name, reason) for reason in record["skipped"]]
+                splits[split] += 1
+                objects += record["objects"]
+            header = self._header()
+            header["images"] = images
+            header["provenance"] = [json.loads(text) for text in sources]
+            header["skipped"] = [list(pair) for pair in skipped]
+            _replace(self._index, header)
+        return Report(len(images), objects, splits, tuple(skipped))
+
+    def _record(self, name: str) -> Path:
+        return self._records / f"{name}.json"
+
+    def _header(self) -> dict[str, Any]:
+        val, test = self._shares
+        return {
+            "version": _FORMAT,
+            "software": f"napari-s2clip {__version__}",
+            "format": self.format.name,
+            "options": _options(self.format),
+            "val": val,
+            "test": test,
+            **self.classes.to_dict(),
+        }
+
+    def _holds_ours(self) -> bool:
+        there = _read(self._index)
+        if there is None:
+            return False
+        ours = json.loads(json.dumps(self._header()))
+        for field in ("version", "format", "options", "val", "test"):
+            if there.get(field) != ours[field]:
+                raise DatasetError(
+                    f"{self.folder}: it holds a dataset with {field} "
+                    f"{there.get(field)!r}, not {ours[field]!r}; choose another folder"
+                )
+        if [(c["id"], c["name"]) for c in there["classes"]] != _named(self.classes):
+            raise DatasetError(
+                f"{self.folder}: it holds a dataset with other classes; choose another "
+                "folder"
+            )
+        return True
+
+
+class _Records(Sequence[Record]):
+    """Records on the disk, read when they are asked for: there may be many."""
+
+    def __init__(self, folder: Path) -> None:
+        names = sorted(p.name[:-5] for p in folder.iterdir() if p.suffix == ".json")
+        self._paths = [folder / f"{name}.json" for name in names]
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return Record.from_dict(_stored(self._paths[index])["record"])
+
+    def stored(self) -> Iterator[dict[str, Any]]:
+        return (_stored(path) for path in self._paths)
+
+
+def _named(classes: ClassSet) -> list[tuple[int, str]]:
+    return list(zip(classes.ids, classes.names, strict=True))
+
+
+def _options(form: Any) -> dict[str, Any]:
+    if not is_dataclass(form):
+        return {}
+    return {f.name: getattr(form, f.name) for f in fields(form)}
+
+
+def _replace(path: Path, data: Mapping[str, Any]) -> None:
+    replace_text(path, json.dumps(data, ensure_ascii=False))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        return _stored(path)
+    except FileNotFoundError:
+        return None
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DatasetError(f"{path}: it is damaged ({error}); remove it") from error
+    return data
+
+
+@contextlib.contextmanager
+def _sentences(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        name = error.filename or folder
+        raise DatasetError(f"{name}: not written: {reason(error)}") from error

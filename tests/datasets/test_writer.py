@@ -1,0 +1,140 @@
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_s2clip import ClassSet
+from napari_s2clip.datasets import (
+    DatasetError,
+    DatasetWriter,
+    Item,
+    ItemExistsError,
+    Record,
+    split_of,
+)
+from napari_s2clip.io.atomic import replace_text
+
+CLASSES = ClassSet(["cat", "dog"])
+LABELS = np.array([[1, 0], [0, 2]])
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Writes the names of images."""
+
+    option: int = 1
+    name = "plain"
+
+    def write(self, item, folder, split):
+        height, width = item.shape
+        file = f"{item.source or item.name}.txt"
+        replace_text(folder / file, item.name)
+        skipped = ("it has no image",) if item.image is None else ()
+        return Record(item.name, split, height, width, (file,), 2, skipped)
+
+    def finish(self, folder, records, classes):
+        replace_text(folder / "index.txt", " ".join(r.name for r in records))
+
+    def read(self, path):
+        raise NotImplementedError
+
+
+def item(name: str, **fields) -> Item:
+    return Item(name, LABELS, CLASSES, **fields)
+
+
+def test_the_index_has_the_order_of_the_names_whoever_added_them(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "data set"
+    for name in ("b", "a"):
+        DatasetWriter(folder, Plain(), CLASSES).add(
+            item(name, provenance={"model": name}, edited=name == "a")
+        )
+    report = DatasetWriter(folder, Plain(), CLASSES).finish()
+    assert (folder / "index.txt").read_text() == "a b"
+    assert (report.images, report.objects) == (2, 4)
+    assert report.skipped == (("a", "it has no image"), ("b", "it has no image"))
+    about = json.loads((folder / ".s2clip" / "dataset.json").read_text())
+    assert [one["edited"] for one in about["images"]] == [True, False]
+    assert [
+        about["provenance"][one["provenance"]]["model"] for one in about["images"]
+    ] == ["a", "b"]
+    # Opening it again loses nothing.
+    DatasetWriter(folder, Plain(), CLASSES)
+    assert json.loads((folder / ".s2clip" / "dataset.json").read_text()) == about
+
+
+def test_an_image_is_replaced_only_if_asked(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES)
+    writer.add(item("a", source="old"))
+    assert "a" in writer
+    assert "b" not in writer
+    with pytest.raises(ItemExistsError, match="overwrite"):
+        writer.add(item("a", source="old"))
+    again = DatasetWriter(tmp_path, Plain(), CLASSES, overwrite=True)
+    again.add(item("a", source="new"))
+    assert {p.name for p in tmp_path.glob("*.txt")} == {"new.txt"}
+    with pytest.raises(ItemExistsError, match="new and other"):
+        again.add(item("a", source="other"))
+    assert again.finish().images == 1
+
+
+def test_a_failed_write_leaves_no_record(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES)
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(DatasetError, match="not written"):
+        writer.add(item("a"))
+    assert "a" not in writer
+    assert not list(tmp_path.rglob("*.new"))
+
+
+@pytest.mark.parametrize(
+    ("plain", "classes", "fields", "word"),
+    [
+        (Plain(2), CLASSES, {}, "options"),
+        (Plain(), ClassSet(["dog", "cat"]), {}, "classes"),
+        (Plain(), CLASSES, {"val": 0.5}, "val"),
+    ],
+)
+def test_another_dataset_is_refused(
+    tmp_path: Path, plain: Plain, classes: ClassSet, fields: dict, word: str
+) -> None:
+    DatasetWriter(tmp_path, Plain(), CLASSES)
+    with pytest.raises(DatasetError, match=word):
+        DatasetWriter(tmp_path, plain, classes, **fields)
+
+
+def test_an_item_of_other_classes_is_refused(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES)
+    with pytest.raises(DatasetError, match="classes"):
+        writer.add(replace(item("a"), classes=ClassSet(["dog", "cat"])))
+
+
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES)
+    writer.add(item("a"))
+    (tmp_path / ".s2clip" / "items" / "a.json").write_text("{")
+    with pytest.raises(DatasetError, match=r"a\.json: it is damaged"):
+        writer.finish()
+
+
+def test_a_read_only_folder_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatasetError, match=r"^[^\n]*file[^\n]*$"):
+        DatasetWriter(tmp_path / "file", Plain(), CLASSES)
+
+
+def test_the_split_hangs_on_the_name_alone() -> None:
+    names = [f"image {n}" for n in range(2000)]
+    splits = [split_of(name, 0.2, 0.1) for name in names]
+    assert abs(splits.count("val") - 400) < 80
+    assert abs(splits.count("test") - 200) < 60
+    # More validation takes from training only.
+    for name, split in zip(names, splits, strict=True):
+        if split != "train":
+            assert split_of(name, 0.3, 0.1) == split
+    assert {split_of(name, 0, 0) for name in names} == {"train"}
+    assert {split_of(name, 0.5, 0.5) for name in names} == {"val", "test"}
