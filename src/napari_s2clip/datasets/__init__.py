@@ -3,6 +3,7 @@
 `DatasetWriter` adds images to a folder, in one of `FORMATS`; each of these also reads.
 """
 
+from .coco import Coco
 from .format import SPLITS, DatasetError, Format, Record
 from .instances import Instance, connected, from_ids
 from .item import Item
@@ -11,6 +12,7 @@ from .writer import DatasetWriter, ItemExistsError, Report, split_of
 __all__ = [
     "FORMATS",
     "SPLITS",
+    "Coco",
     "DatasetError",
     "DatasetWriter",
     "Format",
@@ -24,5 +26,5 @@ __all__ = [
     "split_of",
 ]
 
-FORMATS: dict[str, type[Format]] = {}
+FORMATS: dict[str, type[Format]] = {form.name: form for form in (Coco,)}
 """Formats by name; their fields are options."""
