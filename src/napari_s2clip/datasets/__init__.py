@@ -7,6 +7,7 @@ from .coco import Coco
 from .format import SPLITS, DatasetError, Format, Record
 from .instances import Instance, connected, from_ids
 from .item import Item
+from .panoptic import Panoptic
 from .writer import DatasetWriter, ItemExistsError, Report, split_of
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Instance",
     "Item",
     "ItemExistsError",
+    "Panoptic",
     "Record",
     "Report",
     "connected",
@@ -26,5 +28,5 @@ __all__ = [
     "split_of",
 ]
 
-FORMATS: dict[str, type[Format]] = {form.name: form for form in (Coco,)}
+FORMATS: dict[str, type[Format]] = {form.name: form for form in (Coco, Panoptic)}
 """Formats by name; their fields are options."""
