@@ -8,6 +8,7 @@ from .format import SPLITS, DatasetError, Format, Record
 from .instances import Instance, connected, from_ids
 from .item import Item
 from .panoptic import Panoptic
+from .tile import tiled
 from .writer import DatasetWriter, ItemExistsError, Report, split_of
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "connected",
     "from_ids",
     "split_of",
+    "tiled",
 ]
 
 FORMATS: dict[str, type[Format]] = {form.name: form for form in (Coco, Panoptic)}

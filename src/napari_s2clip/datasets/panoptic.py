@@ -138,9 +138,10 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
     for at, entry in enumerate(field(data, "images", list, str(index))):
         here = f"{index}: images[{at}]"
         file_name = field(entry, "file_name", str, here)
-        nth = of.pop(number(entry, "id", here), None)
-        if nth is None:
-            raise DatasetError(f"{here}.id: {entry['id']} has no annotation")
+        image_id = number(entry, "id", here)
+        if image_id not in of:
+            raise DatasetError(f"{here}.id: {image_id} has no annotation")
+        nth = of.pop(image_id)
         item = _segmented(index, annotations[nth], nth, (classes, known))
         found = image_of(index, file_name)
         image, why = pixels_of(found, item.shape, file_name)
