@@ -1,0 +1,113 @@
+"""``classes.json``: which value means which class, next to a dataset's files.
+
+Trainers want values that count up from 0 or 1 without gaps; ids of a `ClassSet` may
+have any. The file keeps both, so that what is read back has the ids it had.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import ClassEntry, ClassSet
+from ..io.atomic import replace_text
+
+__all__ = ["CLASS_FILE", "from_indices", "read_classes", "to_indices", "write_classes"]
+
+CLASS_FILE: Final = "classes.json"
+
+
+def to_indices(labels: NDArray[Any], classes: ClassSet) -> NDArray[np.uint16]:
+    """Positions in the list of classes, from 1; 0 stays background."""
+    table = np.zeros(max(classes.ids) + 1, np.uint16)
+    table[list(classes.ids)] = np.arange(1, len(classes) + 1)
+    return np.asarray(table[labels])
+
+
+def from_indices(
+    values: NDArray[Any], ids: Mapping[int, int], path: Path
+) -> NDArray[np.uint16]:
+    """Label values of a map whose values mean what ``ids`` says; 0 is background.
+
+    Raises
+    ------
+    ValueError
+        If a value means nothing.
+    """
+    present, inverse = np.unique(values, return_inverse=True)
+    known = {0: 0, **ids}
+    strange = [int(v) for v in present if int(v) not in known]
+    if strange:
+        raise ValueError(
+            f"{path}: the value {strange[0]} is no class; add it to the list of classes"
+        )
+    table = np.array([known[int(v)] for v in present], np.uint16)
+    return np.asarray(table[inverse.reshape(values.shape)])
+
+
+def write_classes(folder: Path, classes: ClassSet, **facts: object) -> None:
+    """Write ``classes.json``: for each class index (from 1), id, name, colour.
+
+    ``facts`` stand before the classes.
+    """
+    rows = [
+        {
+            "index": index,
+            "id": entry.id,
+            "name": entry.name,
+            "colour": entry.colour,
+            **({"synonyms": list(entry.synonyms)} if entry.synonyms else {}),
+        }
+        for index, entry in enumerate(classes, 1)
+    ]
+    content = {**facts, "classes": rows, "background": list(classes.background)}
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    replace_text(folder / CLASS_FILE, text + "\n")
+
+
+def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
+    """The classes in order and everything else in ``classes.json``; None without one.
+
+    Raises
+    ------
+    ValueError
+        Names the field that is wrong.
+    """
+    path = folder / CLASS_FILE
+    if not path.is_file():
+        return None
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: it is no JSON ({error})") from None
+    rows = content.get("classes") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f'{path}: "classes" must be a list of objects')
+    entries = []
+    for number, row in enumerate(rows):
+        if row.get("index", number + 1) != number + 1:
+            raise ValueError(
+                f"{path}: classes[{number}].index must be {number + 1}, got "
+                f"{row['index']!r}; list the classes in order"
+            )
+        if "name" not in row:
+            raise ValueError(f"{path}: classes[{number}].name is missing")
+        entries.append(
+            ClassEntry(
+                row["name"],
+                tuple(row.get("synonyms", ())),
+                row.get("colour", row.get("color", "")),
+                row.get("id"),
+            )
+        )
+    words = content.pop("background", [])
+    try:
+        classes = ClassSet(entries, words if isinstance(words, list) else [])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return classes, content
