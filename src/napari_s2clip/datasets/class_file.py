@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassEntry, ClassSet
 from ..io.atomic import replace_text
+from .format import DatasetError
 
 __all__ = ["CLASS_FILE", "from_indices", "read_classes", "to_indices", "write_classes"]
 
@@ -36,14 +37,14 @@ def from_indices(
 
     Raises
     ------
-    ValueError
+    DatasetError
         If a value means nothing.
     """
     present, inverse = np.unique(values, return_inverse=True)
     known = {0: 0, **ids}
     strange = [int(v) for v in present if int(v) not in known]
     if strange:
-        raise ValueError(
+        raise DatasetError(
             f"{path}: the value {strange[0]} is no class; add it to the list of classes"
         )
     table = np.array([known[int(v)] for v in present], np.uint16)
@@ -75,7 +76,7 @@ def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
 
     Raises
     ------
-    ValueError
+    DatasetError
         Names the field that is wrong.
     """
     path = folder / CLASS_FILE
@@ -84,19 +85,19 @@ def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
     try:
         content = json.loads(path.read_text("utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: it is no JSON ({error})") from None
+        raise DatasetError(f"{path}: it is no JSON ({error})") from None
     rows = content.get("classes") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ValueError(f'{path}: "classes" must be a list of objects')
+        raise DatasetError(f'{path}: "classes" must be a list of objects')
     entries = []
     for number, row in enumerate(rows):
         if row.get("index", number + 1) != number + 1:
-            raise ValueError(
+            raise DatasetError(
                 f"{path}: classes[{number}].index must be {number + 1}, got "
                 f"{row['index']!r}; list the classes in order"
             )
         if "name" not in row:
-            raise ValueError(f"{path}: classes[{number}].name is missing")
+            raise DatasetError(f"{path}: classes[{number}].name is missing")
         entries.append(
             ClassEntry(
                 row["name"],
@@ -109,5 +110,5 @@ def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
     try:
         classes = ClassSet(entries, words if isinstance(words, list) else [])
     except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise DatasetError(f"{path}: {error}") from None
     return classes, content

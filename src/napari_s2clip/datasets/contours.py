@@ -102,7 +102,7 @@ def _bridged(
         bridges.setdefault((pier, y), []).append(np.roll(ring, -start, axis=0))
     points: list[tuple[int, int]] = []
     # The rest of each ring that is being walked; a bridge interrupts it.
-    stack = [iter(map(tuple, outer.tolist()))]
+    stack = [iter([tuple(corner) for corner in outer.tolist()])]
     ends: list[tuple[int, int] | None] = [None]
     while stack:
         point = next(stack[-1], None)

@@ -1,0 +1,92 @@
+"""Semantic PNG: one grey image a label map, whose values count the classes from 1.
+
+``images/train/name.png``, ``masks/train/name.png`` and ``classes.json``. 0 is
+background; the highest value, 255 or with more than 254 classes 65535, is "ignore".
+Trainers that leave the background out (``reduce_zero_label``) read these files as is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from .class_file import (
+    CLASS_FILE,
+    from_indices,
+    read_classes,
+    to_indices,
+    write_classes,
+)
+from .folders import files_of, image_of
+from .format import DatasetError, Record
+from .item import Item
+from .pictures import read_png, write_image, write_png
+
+if TYPE_CHECKING:
+    from ..classes import ClassSet
+
+__all__ = ["SemanticPNG"]
+
+
+@dataclass(frozen=True)
+class SemanticPNG:
+    """Label maps as PNG with a list of classes; objects are not told apart."""
+
+    name: ClassVar[str] = "png"
+
+    def write(self, item: Item, folder: Path, split: str) -> Record:
+        """Write the image and the label map."""
+        files = [f"masks/{split}/{item.name}.png"]
+        skipped = write_image(item, folder / "images" / split, item.name)
+        if item.image is not None:
+            files.insert(0, f"images/{split}/{item.name}.png")
+        values = to_indices(item.labels, item.classes)
+        ignore = _ignore(item.classes)
+        if item.ignore is not None:
+            values[item.ignore] = ignore
+        pixels = values.astype(np.uint8) if ignore == 255 else values
+        write_png(folder / files[-1], pixels)
+        if item.instances is not None:
+            skipped += ("objects of one class are not told apart",)
+        height, width = item.shape
+        return Record(item.name, split, height, width, tuple(files), 0, skipped)
+
+    def finish(
+        self, folder: Path, records: Sequence[Record], classes: ClassSet
+    ) -> None:
+        """Write ``classes.json``."""
+        write_classes(folder, classes, ignore=_ignore(classes), reduce_zero_label=False)
+
+    def read(self, path: Path) -> Iterator[Item]:
+        """Read a folder with ``masks``, and ``images`` where there are some."""
+        found = read_classes(path)
+        if found is None:
+            raise DatasetError(f"{path / CLASS_FILE}: there is no such file")
+        classes, facts = found
+        ignored = facts.get("ignore", _ignore(classes))
+        if not isinstance(ignored, int):
+            raise DatasetError(f"{path / CLASS_FILE}: ignore must be a whole number")
+        ids = dict(enumerate(classes.ids, 1))
+        for file, inside in files_of(path / "masks", ".png"):
+            values = read_png(file)
+            if values.ndim != 2:
+                raise DatasetError(f"{file}: it has colours, not one value a pixel")
+            ignore = values == ignored
+            labels = from_indices(np.where(ignore, 0, values), ids, file)
+            image = image_of(path / "images", inside)
+            yield Item(
+                file.name.removesuffix(".png"),
+                labels,
+                classes,
+                image=image[0] if image else None,
+                ignore=ignore if ignore.any() else None,
+                source=str(image[1] if image else file),
+            )
+
+
+def _ignore(classes: ClassSet) -> int:
+    return 255 if len(classes) < 255 else 65_535

@@ -1,0 +1,229 @@
+"""Pascal VOC segmentation: palette PNGs of classes and of objects.
+
+Values count the classes from 1 in their order; 0 is background, 255 void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import ClassEntry, ClassSet
+from ..image import to_rgb
+from ..io.atomic import replace_text, replacing
+from .class_file import from_indices, read_classes, to_indices, write_classes
+from .folders import files_of, image_of
+from .format import SPLITS, DatasetError, Record
+from .item import Item
+from .pictures import read_png, write_png
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Voc", "colour_map"]
+
+_VOID: Final = 255
+_LISTS: Final = Path("ImageSets", "Segmentation")
+_LONGEST: Final = 65_500  # px, of a JPEG
+
+
+def colour_map() -> NDArray[np.uint8]:
+    """The 256 colours of VOC: bits of the index, spread over red, green and blue."""
+    index = np.arange(256)
+    colours = np.zeros((256, 3), np.int64)
+    for step in range(8):
+        for channel in range(3):
+            bit = (index >> (3 * step + channel)) & 1
+            colours[:, channel] |= bit << (7 - step)
+    return colours.astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Voc:
+    """Pascal VOC segmentation, as torchvision's ``VOCSegmentation`` reads it."""
+
+    name: ClassVar[str] = "voc"
+
+    def write(self, item: Item, folder: Path, split: str) -> Record:
+        """Write the image as JPEG, and the maps of classes and objects."""
+        if len(item.classes) >= _VOID:
+            raise DatasetError(
+                f"{item.name}: VOC has up to 254 classes, there are "
+                f"{len(item.classes)}; choose another format"
+            )
+        skipped: tuple[str, ...] = ()
+        files = []
+        if item.image is None:
+            skipped += ("the image was not given, so there are only labels",)
+        else:
+            files.append(f"JPEGImages/{item.name}.jpg")
+            skipped += _write_jpeg(folder / files[0], item.name, item.image)
+        classes = to_indices(item.labels, item.classes).astype(np.uint8)
+        found, of = item.objects()
+        ids = np.array([0, *sorted(of)])
+        objects = np.searchsorted(ids, found)
+        for kind, values in (("Class", classes), ("Object", objects)):
+            file = f"Segmentation{kind}/{item.name}.png"
+            files.append(file)
+            deep = values.max() >= _VOID
+            if item.ignore is not None:
+                values[item.ignore] = 65_535 if deep else _VOID
+            if not deep:
+                _write_palette(folder / file, values.astype(np.uint8))
+            elif len(of) < 65_535:
+                write_png(folder / file, values.astype(np.uint16))
+                text = f"{len(of)} objects are too many for a palette; their map is a "
+                skipped += (text + "grey PNG of 16 bits",)
+            else:
+                raise DatasetError(
+                    f"{item.name}: VOC has up to 65534 objects, there are {len(of)}"
+                )
+        height, width = item.shape
+        return Record(item.name, split, height, width, tuple(files), len(of), skipped)
+
+    def finish(
+        self, folder: Path, records: Sequence[Record], classes: ClassSet
+    ) -> None:
+        """Write the lists of images, ``labelmap.txt`` and ``classes.json``."""
+        (folder / _LISTS).mkdir(parents=True, exist_ok=True)
+        names: dict[str, list[str]] = {split: [] for split in SPLITS}
+        for record in records:
+            names[record.split].append(record.name)
+        names["trainval"] = sorted(names["train"] + names["val"])
+        for split, members in names.items():
+            text = "".join(f"{name}\n" for name in members)
+            replace_text(folder / _LISTS / f"{split}.txt", text)
+        lines = ["# label:color_rgb:parts:actions"]
+        for name, colour in zip(
+            ["background", *classes.names], colour_map().tolist(), strict=False
+        ):
+            lines.append(f"{name}:{','.join(map(str, colour))}::")
+        replace_text(folder / "labelmap.txt", "\n".join(lines) + "\n")
+        write_classes(folder, classes, ignore=_VOID)
+
+    def read(self, path: Path) -> Iterator[Item]:
+        """Read a folder with ``SegmentationClass`` and a list of classes."""
+        found = read_classes(path)
+        if found is None:
+            classes, colours = _label_map(path / "labelmap.txt")
+        else:
+            classes, colours = found[0], None
+        ids = dict(enumerate(classes.ids, 1))
+        for file, inside in files_of(path / "SegmentationClass", ".png"):
+            values = _indices(file, colours)
+            ignore = values == _VOID
+            labels = from_indices(np.where(ignore, 0, values), ids, file)
+            image = image_of(path / "JPEGImages", inside)
+            instances, of = _objects(path / "SegmentationObject" / inside, labels)
+            yield Item(
+                file.name.removesuffix(".png"),
+                labels,
+                classes,
+                image=image[0] if image else None,
+                instances=instances,
+                instance_classes=of,
+                ignore=ignore if ignore.any() else None,
+                source=str(image[1] if image else file),
+            )
+
+
+def _write_jpeg(path: Path, name: str, image: NDArray[Any]) -> tuple[str, ...]:
+    from PIL import Image
+
+    if max(image.shape[:2]) > _LONGEST:
+        raise DatasetError(
+            f"{name}: a JPEG has sides of up to {_LONGEST} px, this image has "
+            f"{max(image.shape[:2])}; export tiles"
+        )
+    notes: tuple[str, ...] = ()
+    if image.dtype != np.uint8 or image.shape[2:] == (4,):
+        notes = (f"the image has values of {image.dtype}; its copy is 8-bit RGB",)
+        image = to_rgb(image).pixels
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new:
+        # Colours at full resolution: edges are what this is about.
+        Image.fromarray(np.ascontiguousarray(image)).save(
+            new, format="jpeg", quality=95, subsampling=0
+        )
+    return notes
+
+
+def _write_palette(path: Path, values: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    picture: Image.Image = Image.fromarray(np.ascontiguousarray(values))
+    picture.putpalette(colour_map().tobytes())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new:
+        picture.save(new, format="png")
+
+
+def _objects(
+    path: Path, labels: NDArray[Any]
+) -> tuple[NDArray[np.int32] | None, dict[int, int]]:
+    from .instances import from_ids
+
+    if not path.is_file():
+        return None, {}
+    values = read_png(path)
+    if values.ndim != 2 or values.shape != labels.shape:
+        raise DatasetError(f"{path}: it must be a palette PNG of the image's size")
+    instances, of, _ = from_ids(values.astype(np.int64), labels)
+    return instances, of
+
+
+def _indices(path: Path, colours: list[tuple[int, ...]] | None) -> NDArray[Any]:
+    """Positions of the classes, of a palette's indices or of colours."""
+    values = read_png(path)
+    if values.ndim == 2:
+        return values
+    if colours is None:
+        raise DatasetError(f"{path}: it must have a palette, not colours")
+    packed = values[..., :3].astype(np.int64) @ [65_536, 256, 1]
+    result = np.full(packed.shape, -1)
+    for index, (red, green, blue) in enumerate(colours):
+        result[packed == red * 65_536 + green * 256 + blue] = index
+    result[packed == 224 * 65_536 + 224 * 256 + 192] = _VOID
+    if (result < 0).any():
+        odd = values[result < 0][0, :3].tolist()
+        raise DatasetError(f"{path}: the colour {odd} is not in labelmap.txt")
+    return result
+
+
+def _label_map(path: Path) -> tuple[ClassSet, list[tuple[int, ...]]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise DatasetError(
+            f"{path}: there is no such file; write a line name:r,g,b:: for each class"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: it is no text ({error})") from None
+    names, colours = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, *rest = line.rsplit(":", 3) if line.count(":") >= 3 else line.split(":")
+        try:
+            red, green, blue = (int(v) for v in rest[0].split(","))
+        except (IndexError, ValueError):
+            raise DatasetError(
+                f"{path}: line {number}: it must be name:r,g,b::, got {line!r}"
+            ) from None
+        names.append(name)
+        colours.append((red, green, blue))
+    if not names or names[0].casefold() != "background":
+        raise DatasetError(f"{path}: its first class must be background")
+    try:
+        classes = ClassSet(
+            ClassEntry(name, colour=f"#{red:02x}{green:02x}{blue:02x}")
+            for name, (red, green, blue) in zip(names[1:], colours[1:], strict=True)
+        )
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    return classes, [tuple(colour) for colour in colours]

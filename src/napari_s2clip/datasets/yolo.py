@@ -1,0 +1,212 @@
+"""YOLO segmentation: a text file an image, a row an object.
+
+A row is ``class x1 y1 x2 y2 …`` in fractions of the image; classes count from 0. Points
+are a quarter of a pixel right of and below the pixel that they mean, so that both
+cutting off and rounding give its column and row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..classes import ClassEntry, ClassSet
+from ..io.atomic import replace_text
+from .contours import Polygon, fill, join, outlines
+from .folders import files_of, image_of
+from .format import SPLITS, DatasetError, Record
+from .instances import each
+from .item import Item
+from .pictures import write_image
+
+__all__ = ["Yolo"]
+
+_OFFSET: Final = 0.25
+_INDEX: Final = "data.yaml"
+
+
+@dataclass(frozen=True)
+class Yolo:
+    """YOLO segmentation, as Ultralytics reads it.
+
+    Attributes
+    ----------
+    parts : "rows" or "bridges"
+        What becomes of an object in several parts: a row each, exact but told apart no
+        more; or one row, whose bridges cover the pixels between the parts.
+    """
+
+    parts: Literal["rows", "bridges"] = "rows"
+    name: ClassVar[str] = "yolo"
+
+    def __post_init__(self) -> None:
+        if self.parts not in {"rows", "bridges"}:
+            raise ValueError(f'parts: must be "rows" or "bridges", got {self.parts!r}')
+
+    def write(self, item: Item, folder: Path, split: str) -> Record:
+        """Write the image and its text file."""
+        skipped = write_image(item, folder / "images" / split, item.name)
+        files = [f"labels/{split}/{item.name}.txt"]
+        if item.image is not None:
+            files.insert(0, f"images/{split}/{item.name}.png")
+        index = {value: number for number, value in enumerate(item.classes.ids)}
+        rows, objects, covered = [], 0, 0
+        for thing in each(*item.objects()):
+            objects += 1
+            polygons = outlines(thing.mask)
+            if len(polygons) > 1:
+                how = f"instance {thing.id} has {len(polygons)} parts"
+                if self.parts == "rows":
+                    skipped += (f"{how}; each is an object of its own",)
+                else:
+                    polygons = [join(polygons)]
+                    filled = fill(polygons[0], thing.mask.shape)
+                    covered = int(filled.sum()) - thing.area
+                    skipped += (
+                        f"{how}; bridges between them cover {covered} more pixels",
+                    )
+            shift = np.array(thing.bbox[:2])
+            rows += [
+                _row(index[thing.class_id], polygon + shift, item.shape)
+                for polygon in polygons
+            ]
+        if item.ignore is not None and item.ignore.any():
+            skipped += ("pixels to ignore are background",)
+        path = folder / files[-1]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_text(path, "".join(f"{row}\n" for row in rows))
+        height, width = item.shape
+        return Record(item.name, split, height, width, tuple(files), objects, skipped)
+
+    def finish(
+        self, folder: Path, records: Sequence[Record], classes: ClassSet
+    ) -> None:
+        """Write ``data.yaml``, which also keeps ids and colours."""
+        import yaml
+
+        there = {record.split for record in records}
+        content: dict[str, Any] = {}
+        for split in SPLITS:
+            if split in there:
+                content[split] = f"images/{split}"
+        # Trainers want both; where there is one, it serves as the other.
+        some = next(iter(content.values()), "images/train")
+        content = {"train": some, "val": content.get("train", some)} | content
+        content["names"] = dict(enumerate(classes.names))
+        content["ids"] = list(classes.ids)
+        content["colours"] = list(classes.colours)
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        replace_text(folder / _INDEX, text)
+
+    def read(self, path: Path) -> Iterator[Item]:
+        """Read a folder with ``data.yaml``, ``labels`` and ``images``."""
+        classes = _classes(path / _INDEX)
+        for file, inside in files_of(path / "labels", ".txt"):
+            found = image_of(path / "images", inside)
+            if found is None:
+                raise DatasetError(
+                    f"{file}: its image is missing in {path / 'images'}, and without "
+                    "it the size is not known"
+                )
+            image, source = found
+            shape = image.shape[0], image.shape[1]
+            labels = np.zeros(shape, np.uint16)
+            instances = np.zeros(shape, np.int32)
+            of: dict[int, int] = {}
+            for number, row in enumerate(_lines(file), 1):
+                value, polygon = _parse(row, shape, classes, f"{file}: line {number}")
+                low = np.maximum(polygon.min(0), 0)
+                high = polygon.max(0) + 1
+                box = slice(low[1], high[1]), slice(low[0], high[0])
+                mask = fill(polygon - low, labels[box].shape)
+                labels[box][mask] = value
+                instances[box][mask] = number
+                of[number] = value
+            kept = np.unique(instances).tolist()
+            yield Item(
+                file.name.removesuffix(".txt"),
+                labels,
+                classes,
+                image=image,
+                instances=instances,
+                instance_classes={n: v for n, v in of.items() if n in set(kept)},
+                source=str(source),
+            )
+
+
+def _row(number: int, polygon: NDArray[Any], shape: tuple[int, int]) -> str:
+    size = np.array([shape[1], shape[0]])
+    digits = 6 if max(shape) < 100_000 else 8
+    values = ((polygon + _OFFSET) / size).ravel().tolist()
+    return f"{number} " + " ".join(f"{value:.{digits}f}" for value in values)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{file}: it is no text ({error})") from None
+    return [line for line in lines if line.strip()]
+
+
+def _parse(
+    row: str, shape: tuple[int, int], classes: ClassSet, where: str
+) -> tuple[int, Polygon]:
+    try:
+        number, *numbers = (float(word) for word in row.split())
+    except ValueError:
+        raise DatasetError(f"{where}: it must hold numbers only") from None
+    if number != int(number) or not 0 <= number < len(classes):
+        raise DatasetError(
+            f"{where}: class must be from 0 to {len(classes) - 1}, got {number:g}"
+        )
+    if len(numbers) == 4:
+        raise DatasetError(
+            f"{where}: it is a box, not an outline; only segmentation labels are read"
+        )
+    if len(numbers) < 6 or len(numbers) % 2:
+        raise DatasetError(f"{where}: an outline needs three points or more, x and y")
+    points = np.array(numbers).reshape(-1, 2)
+    if not (np.isfinite(points).all() and (abs(points - 0.5) <= 0.51).all()):
+        raise DatasetError(f"{where}: coordinates must be fractions from 0 to 1")
+    size = np.array([shape[1], shape[0]])
+    # The sliver makes up for decimals that others cut off.
+    pixels = np.floor(points * size + 1e-3).clip(0, size - 1)
+    return classes.ids[int(number)], pixels.astype(np.int32)
+
+
+def _classes(path: Path) -> ClassSet:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: there is no such file") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise DatasetError(f"{path}: it is no YAML ({reason})") from None
+    names = content.get("names") if isinstance(content, dict) else None
+    if isinstance(names, dict):
+        if sorted(names, key=str) != sorted(range(len(names)), key=str):
+            raise DatasetError(f"{path}: names must be numbered from 0 without gaps")
+        names = [names[number] for number in range(len(names))]
+    if not isinstance(names, list):
+        raise DatasetError(f"{path}: names must be a list of class names")
+    ids, colours = (
+        content[key]
+        if isinstance(content.get(key), list) and len(content[key]) == len(names)
+        else [empty] * len(names)
+        for key, empty in (("ids", None), ("colours", ""))
+    )
+    try:
+        return ClassSet(
+            ClassEntry(str(name), colour=colour, id=value)
+            for name, value, colour in zip(names, ids, colours, strict=True)
+        )
+    except ValueError as error:
+        raise DatasetError(f"{path}: names: {error}") from None
