@@ -11,11 +11,12 @@ from hypothesis.extra.numpy import arrays
 from napari_s2clip.classes import ClassEntry, ClassSet
 from napari_s2clip.datasets import DatasetError, DatasetWriter, Item
 from napari_s2clip.datasets.semantic import SemanticPNG
+from napari_s2clip.datasets.tiff import Tiff
 from napari_s2clip.datasets.voc import Voc, colour_map
 from napari_s2clip.datasets.yolo import Yolo
 
 _CLASSES = ClassSet([ClassEntry("cat", id=7), "dog", ClassEntry("bird", id=300)])
-_FORMATS = [SemanticPNG(), Voc(), Yolo()]
+_FORMATS = [SemanticPNG(), Voc(), Yolo(), Tiff()]
 
 _maps = st.tuples(st.integers(1, 12), st.integers(1, 12)).flatmap(
     lambda shape: arrays(np.int64, shape, elements=st.sampled_from([0, *_CLASSES.ids]))
@@ -57,7 +58,9 @@ def test_objects_come_back(form, labels):
     np.testing.assert_array_equal(back.objects()[0], item.objects()[0])
 
 
-@pytest.mark.parametrize("form", [SemanticPNG(), Yolo()], ids=lambda form: form.name)
+@pytest.mark.parametrize(
+    "form", [SemanticPNG(), Yolo(), Tiff()], ids=lambda form: form.name
+)
 def test_300_classes_come_back(form, tmp_path):
     labels = np.arange(400).reshape(20, 20) % 301
     classes = ClassSet([f"class {i}" for i in range(300)])
@@ -71,7 +74,9 @@ def test_voc_refuses_255_classes(tmp_path):
         Voc().write(_item(np.zeros((2, 2), int), classes), tmp_path, "train")
 
 
-@pytest.mark.parametrize("form", [SemanticPNG(), Voc()], ids=lambda form: form.name)
+@pytest.mark.parametrize(
+    "form", [SemanticPNG(), Voc(), Tiff()], ids=lambda form: form.name
+)
 def test_pixels_to_ignore_come_back(form, tmp_path):
     ignore = np.eye(3, dtype=bool)
     item = _item(np.where(ignore, 0, 7), ignore=ignore)
@@ -149,3 +154,14 @@ def test_voc_of_others_is_read_by_its_colours(tmp_path):
     (item,) = Voc().read(tmp_path)
     assert item.labels.tolist() == [[0, 2]]
     assert item.classes.names == ("cat", "dog")
+
+
+@pytest.mark.parametrize("unit", ["µm", "px"])
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (4, 5, 4)])
+def test_tiff_keeps_values_and_the_size_of_a_pixel(shape, unit, tmp_path):
+    image = np.random.default_rng(0).random(shape, np.float32)
+    labels = np.full((4, 5), 7)
+    item = _item(labels, image=image, pixel_size=(0.25, 0.5), unit=unit)
+    back, _ = _there_and_back(Tiff(), item, tmp_path)
+    np.testing.assert_array_equal(back.image, image)
+    assert (back.pixel_size, back.unit) == ((0.25, 0.5), unit)

@@ -8,8 +8,12 @@ from .format import SPLITS, DatasetError, Format, Record
 from .instances import Instance, connected, from_ids
 from .item import Item
 from .panoptic import Panoptic
+from .semantic import SemanticPNG
+from .tiff import Tiff
 from .tile import tiled
+from .voc import Voc
 from .writer import DatasetWriter, ItemExistsError, Report, split_of
+from .yolo import Yolo
 
 __all__ = [
     "FORMATS",
@@ -24,11 +28,17 @@ __all__ = [
     "Panoptic",
     "Record",
     "Report",
+    "SemanticPNG",
+    "Tiff",
+    "Voc",
+    "Yolo",
     "connected",
     "from_ids",
     "split_of",
     "tiled",
 ]
 
-FORMATS: dict[str, type[Format]] = {form.name: form for form in (Coco, Panoptic)}
+FORMATS: dict[str, type[Format]] = {
+    form.name: form for form in (Coco, Panoptic, Yolo, Voc, SemanticPNG, Tiff)
+}
 """Formats by name; their fields are options."""

@@ -1,0 +1,150 @@
+"""TIFF: images and maps of ids without any loss, with the size of a pixel.
+
+``images/train/name.tif``, ``labels/train/name.tif`` (uint16, ids of the classes, 65535
+to ignore), ``instances/train/name.tif`` (int32) and ``classes.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..io.atomic import replacing
+from .class_file import CLASS_FILE, from_indices, read_classes, write_classes
+from .folders import files_of, image_of
+from .format import DatasetError, Record
+from .instances import from_ids
+from .item import Item
+
+if TYPE_CHECKING:
+    from ..classes import ClassSet
+
+__all__ = ["Tiff"]
+
+_IGNORE: Final = 65_535
+_CENTIMETRES: Final = {
+    "m": 100.0,
+    "cm": 1.0,
+    "mm": 0.1,
+    "um": 1e-4,
+    "µm": 1e-4,
+    "nm": 1e-7,
+    "micrometer": 1e-4,
+    "micron": 1e-4,
+    "nanometer": 1e-7,
+    "millimeter": 0.1,
+}
+
+
+@dataclass(frozen=True)
+class Tiff:
+    """Compressed TIFF files of images, classes and objects."""
+
+    name: ClassVar[str] = "tiff"
+
+    def write(self, item: Item, folder: Path, split: str) -> Record:
+        """Write the image, the classes and the objects."""
+        labels = item.labels.astype(np.uint16)
+        if item.ignore is not None:
+            labels[item.ignore] = _IGNORE
+        found, of = item.objects()
+        maps: dict[str, NDArray[Any]] = {"labels": labels, "instances": found}
+        skipped: tuple[str, ...] = ()
+        if item.image is None:
+            skipped = ("the image was not given, so there are only labels",)
+        else:
+            maps = {"images": item.image} | maps
+        files = []
+        for kind, pixels in maps.items():
+            files.append(f"{kind}/{split}/{item.name}.tif")
+            _write(folder / files[-1], pixels, item)
+        height, width = item.shape
+        return Record(item.name, split, height, width, tuple(files), len(of), skipped)
+
+    def finish(
+        self, folder: Path, records: Sequence[Record], classes: ClassSet
+    ) -> None:
+        """Write ``classes.json``."""
+        write_classes(folder, classes, ignore=_IGNORE)
+
+    def read(self, path: Path) -> Iterator[Item]:
+        """Read a folder with ``classes.json`` and ``labels``."""
+        found = read_classes(path)
+        if found is None:
+            raise DatasetError(f"{path / CLASS_FILE}: there is no such file")
+        classes = found[0]
+        ids = {value: value for value in classes.ids}
+        for file, inside in files_of(path / "labels", ".tif"):
+            values, facts = _read(file)
+            ignore = values == _IGNORE
+            labels = from_indices(np.where(ignore, 0, values), ids, file)
+            instances: NDArray[np.int32] | None = None
+            of: dict[int, int] = {}
+            objects = path / "instances" / inside
+            if objects.is_file():
+                numbers, _ = _read(objects)
+                if numbers.shape != labels.shape:
+                    raise DatasetError(f"{objects}: its size is not that of {file}")
+                instances, of, _ = from_ids(numbers, labels)
+            image = image_of(path / "images", inside)
+            size = facts.get("pixel_size")
+            yield Item(
+                file.name.removesuffix(".tif"),
+                labels,
+                classes,
+                image=image[0] if image else None,
+                instances=instances,
+                instance_classes=of,
+                ignore=ignore if ignore.any() else None,
+                pixel_size=(float(size[0]), float(size[1])) if size else None,
+                unit=str(facts.get("unit", "")),
+                source=str(image[1] if image else file),
+            )
+
+
+def _write(path: Path, pixels: NDArray[Any], item: Item) -> None:
+    from tifffile import imwrite
+
+    facts: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    if item.pixel_size is not None:
+        facts = {"pixel_size": list(item.pixel_size), "unit": item.unit}
+        scale = _CENTIMETRES.get(item.unit)
+        height, width = (s * (scale or 1) for s in item.pixel_size)
+        options["resolution"] = (1 / width, 1 / height)
+        options["resolutionunit"] = "CENTIMETER" if scale else "NONE"
+    if pixels.ndim == 3:
+        options["photometric"] = "rgb"
+        if pixels.shape[2] == 4:
+            options["extrasamples"] = ["unassalpha"]
+    else:
+        options["photometric"] = "minisblack"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new:
+        imwrite(
+            new,
+            pixels,
+            compression="zlib",
+            metadata=facts,
+            bigtiff=pixels.nbytes > 2**31,
+            **options,
+        )
+
+
+def _read(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
+    from tifffile import TiffFile, TiffFileError
+
+    try:
+        with TiffFile(path) as tiff:
+            pixels = tiff.pages[0].asarray()
+            facts = (tiff.shaped_metadata or ({},))[0]
+    except (TiffFileError, OSError, ValueError, KeyError, IndexError) as error:
+        raise DatasetError(f"{path}: it cannot be read ({error})") from None
+    if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
+        raise DatasetError(f"{path}: it must hold whole numbers, one a pixel")
+    return pixels, dict(facts)
