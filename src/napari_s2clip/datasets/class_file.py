@@ -18,7 +18,14 @@ from ..classes import ClassEntry, ClassSet
 from ..io.atomic import replace_text
 from .format import DatasetError
 
-__all__ = ["CLASS_FILE", "from_indices", "read_classes", "to_indices", "write_classes"]
+__all__ = [
+    "CLASS_FILE",
+    "from_indices",
+    "read_classes",
+    "require_classes",
+    "to_indices",
+    "write_classes",
+]
 
 CLASS_FILE: Final = "classes.json"
 
@@ -112,3 +119,17 @@ def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
     except ValueError as error:
         raise DatasetError(f"{path}: {error}") from None
     return classes, content
+
+
+def require_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]]:
+    """What `read_classes` gives.
+
+    Raises
+    ------
+    DatasetError
+        Also where there is no such file.
+    """
+    found = read_classes(folder)
+    if found is None:
+        raise DatasetError(f"{folder / CLASS_FILE}: there is no such file")
+    return found

@@ -84,16 +84,14 @@ class Coco:
                     "attributes": {**extra, "instance": one.id},
                 }
             )
-        skipped = write_image(item, folder / "images" / split, item.name)
+        files, skipped = write_image(item, folder, split)
         if cut:
             skipped += (
                 f"{cut} objects with holes are several polygons each, cut at the holes",
             )
         if item.ignore is not None and item.ignore.any():
             skipped += ("ignored pixels are background: COCO has no other word",)
-        image = f"{item.name}.png"
-        files = (f"images/{split}/{image}",) if item.image is not None else ()
-        data = {"file_name": image, "annotations": annotations}
+        data = {"file_name": f"{item.name}.png", "annotations": annotations}
         size = item.shape
         return Record(item.name, split, *size, files, len(annotations), skipped, data)
 

@@ -72,12 +72,13 @@ class Panoptic:
         png = f"panoptic_{split}/{image}"
         shifts = np.array([0, 8, 16], np.int32)
         colours = (instances[..., None] >> shifts & 255).astype(np.uint8)
-        skipped += write_image(item, folder / "images" / split, item.name)
+        files, notes = write_image(item, folder, split)
+        skipped += notes
         write_png(folder / png, colours)
-        files = (png, *([f"images/{split}/{image}"] if item.image is not None else []))
         annotation = {"file_name": image, "segments_info": segments}
         data = {"file_name": image, "annotations": [annotation]}
         size = item.shape
+        files = (png, *files)
         return Record(item.name, split, *size, files, len(segments), skipped, data)
 
     def finish(

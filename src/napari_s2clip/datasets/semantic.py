@@ -17,7 +17,7 @@ import numpy as np
 from .class_file import (
     CLASS_FILE,
     from_indices,
-    read_classes,
+    require_classes,
     to_indices,
     write_classes,
 )
@@ -40,10 +40,8 @@ class SemanticPNG:
 
     def write(self, item: Item, folder: Path, split: str) -> Record:
         """Write the image and the label map."""
-        files = [f"masks/{split}/{item.name}.png"]
-        skipped = write_image(item, folder / "images" / split, item.name)
-        if item.image is not None:
-            files.insert(0, f"images/{split}/{item.name}.png")
+        files, skipped = write_image(item, folder, split)
+        files += (f"masks/{split}/{item.name}.png",)
         values = to_indices(item.labels, item.classes)
         ignore = _ignore(item.classes)
         if item.ignore is not None:
@@ -53,7 +51,7 @@ class SemanticPNG:
         if item.instances is not None:
             skipped += ("objects of one class are not told apart",)
         height, width = item.shape
-        return Record(item.name, split, height, width, tuple(files), 0, skipped)
+        return Record(item.name, split, height, width, files, 0, skipped)
 
     def finish(
         self, folder: Path, records: Sequence[Record], classes: ClassSet
@@ -63,10 +61,7 @@ class SemanticPNG:
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``masks``, and ``images`` where there are some."""
-        found = read_classes(path)
-        if found is None:
-            raise DatasetError(f"{path / CLASS_FILE}: there is no such file")
-        classes, facts = found
+        classes, facts = require_classes(path)
         ignored = facts.get("ignore", _ignore(classes))
         if not isinstance(ignored, int):
             raise DatasetError(f"{path / CLASS_FILE}: ignore must be a whole number")

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io.atomic import replacing
-from .class_file import CLASS_FILE, from_indices, read_classes, write_classes
+from .class_file import from_indices, require_classes, write_classes
 from .folders import files_of, image_of
 from .format import DatasetError, Record
 from .instances import from_ids
 from .item import Item
+from .pictures import NO_IMAGE
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
@@ -56,7 +57,7 @@ class Tiff:
         maps: dict[str, NDArray[Any]] = {"labels": labels, "instances": found}
         skipped: tuple[str, ...] = ()
         if item.image is None:
-            skipped = ("the image was not given, so there are only labels",)
+            skipped = (NO_IMAGE,)
         else:
             maps = {"images": item.image} | maps
         files = []
@@ -74,10 +75,7 @@ class Tiff:
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``classes.json`` and ``labels``."""
-        found = read_classes(path)
-        if found is None:
-            raise DatasetError(f"{path / CLASS_FILE}: there is no such file")
-        classes = found[0]
+        classes, _ = require_classes(path)
         ids = {value: value for value in classes.ids}
         for file, inside in files_of(path / "labels", ".tif"):
             values, facts = _read(file)

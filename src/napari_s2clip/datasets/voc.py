@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,7 @@ from .class_file import from_indices, read_classes, to_indices, write_classes
 from .folders import files_of, image_of
 from .format import SPLITS, DatasetError, Record
 from .item import Item
-from .pictures import read_png, write_png
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .pictures import NO_IMAGE, read_png, write_png
 
 __all__ = ["Voc", "colour_map"]
 
@@ -59,7 +56,7 @@ class Voc:
         skipped: tuple[str, ...] = ()
         files = []
         if item.image is None:
-            skipped += ("the image was not given, so there are only labels",)
+            skipped += (NO_IMAGE,)
         else:
             files.append(f"JPEGImages/{item.name}.jpg")
             skipped += _write_jpeg(folder / files[0], item.name, item.image)
@@ -74,7 +71,8 @@ class Voc:
             if item.ignore is not None:
                 values[item.ignore] = 65_535 if deep else _VOID
             if not deep:
-                _write_palette(folder / file, values.astype(np.uint8))
+                palette = colour_map().tobytes()
+                write_png(folder / file, values.astype(np.uint8), palette)
             elif len(of) < 65_535:
                 write_png(folder / file, values.astype(np.uint16))
                 text = f"{len(of)} objects are too many for a palette; their map is a "
@@ -151,16 +149,6 @@ def _write_jpeg(path: Path, name: str, image: NDArray[Any]) -> tuple[str, ...]:
             new, format="jpeg", quality=95, subsampling=0
         )
     return notes
-
-
-def _write_palette(path: Path, values: NDArray[np.uint8]) -> None:
-    from PIL import Image
-
-    picture: Image.Image = Image.fromarray(np.ascontiguousarray(values))
-    picture.putpalette(colour_map().tobytes())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new:
-        picture.save(new, format="png")
 
 
 def _objects(

@@ -50,10 +50,8 @@ class Yolo:
 
     def write(self, item: Item, folder: Path, split: str) -> Record:
         """Write the image and its text file."""
-        skipped = write_image(item, folder / "images" / split, item.name)
-        files = [f"labels/{split}/{item.name}.txt"]
-        if item.image is not None:
-            files.insert(0, f"images/{split}/{item.name}.png")
+        files, skipped = write_image(item, folder, split)
+        files += (f"labels/{split}/{item.name}.txt",)
         index = {value: number for number, value in enumerate(item.classes.ids)}
         rows, objects, covered = [], 0, 0
         for thing in each(*item.objects()):
@@ -81,7 +79,7 @@ class Yolo:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, "".join(f"{row}\n" for row in rows))
         height, width = item.shape
-        return Record(item.name, split, height, width, tuple(files), objects, skipped)
+        return Record(item.name, split, height, width, files, objects, skipped)
 
     def finish(
         self, folder: Path, records: Sequence[Record], classes: ClassSet
