@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import TypeAlias
 
-__all__ = ["Box", "box_of", "overlap", "shape_of", "tiles", "within"]
+__all__ = ["Box", "box_of", "overlap", "shape_of", "tiles", "whole_of", "within"]
 
 Box: TypeAlias = tuple[slice, ...]
 """A slice with start and stop for every axis."""
@@ -20,6 +20,11 @@ def box_of(at: Sequence[int | slice], shape: Sequence[int]) -> Box:
         else slice(part, part + 1)
         for part, length in zip(at, shape, strict=True)
     )
+
+
+def whole_of(shape: Sequence[int]) -> Box:
+    """Box of all that an array of a shape has."""
+    return tuple(slice(0, length) for length in shape)
 
 
 def shape_of(box: Box) -> tuple[int, ...]:

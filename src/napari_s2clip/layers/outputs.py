@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .boxes import box_of
+from .boxes import whole_of
 from .entry import our_maps
 from .past import owners_now, rows_now
 from .state import State, state_of
@@ -157,5 +157,5 @@ def is_edited(labels: Labels) -> bool:
     state = state_of(labels)
     if state is None:
         return True
-    whole = box_of([slice(None)] * labels.data.ndim, labels.data.shape)
+    whole = whole_of(labels.data.shape)
     return state.versions.is_edited(labels.data, whole)

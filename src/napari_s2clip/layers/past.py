@@ -9,7 +9,7 @@ import numpy as np
 
 from ..maps import new_map
 from .baseline import Baseline
-from .boxes import box_of, tiles
+from .boxes import tiles, whole_of
 from .state import Rows, State
 from .write import SIDE
 
@@ -79,7 +79,7 @@ def catch_up(labels: Labels, state: State) -> None:
 
 def _unpacked(owners: Baseline) -> Any:
     array = new_map(owners.shape, owners.dtype)
-    for part in tiles(box_of([slice(None)] * len(owners.shape), owners.shape), SIDE):
+    for part in tiles(whole_of(owners.shape), SIDE):
         values = owners.read(part)
         if values.any():
             array[part] = values

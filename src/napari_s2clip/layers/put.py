@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .baseline import Versions
-from .boxes import box_of, tiles
+from .boxes import tiles, whole_of
 from .entry import entry_of
 from .job import Job
 from .make import insert_labels
@@ -67,7 +67,7 @@ class Putter:
         """Write where the history of a layer has no room for the change."""
         self.notes.append(f"{old.name}: the change was too large to be undone")
         job.amend = False
-        whole = box_of([slice(None)] * old.ndim, old.data.shape)
+        whole = whole_of(old.data.shape)
         if is_free(old, state, [whole], self.run.between):
             place, look, entry = self._index(old), look_of(old), entry_of(old)
             fill(old.data, state, source)
@@ -131,6 +131,6 @@ class Putter:
         if array is None:
             return None
         copy = self.run.new_map(array.dtype)
-        for part in tiles(box_of([slice(None)] * array.ndim, array.shape), SIDE):
+        for part in tiles(whole_of(array.shape), SIDE):
             copy[part] = np.asarray(array[part])
         return copy

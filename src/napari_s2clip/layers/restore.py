@@ -10,7 +10,7 @@ import numpy as np
 from ..io.annotations import Annotations, LabelsCopy
 from ..results import REGION_COLUMNS
 from .baseline import Versions
-from .boxes import box_of
+from .boxes import whole_of
 from .entry import KEY, STAGES, our_maps
 from .legend import Legend, label_colormap
 from .place import default_look, place_for
@@ -142,7 +142,7 @@ def _stage(
     state.owners = annotations.maps.get("owners") if stage == "refined" else None
     state.placement = {name: getattr(labels, name) for name in PLACE}
     state.placement["affine"] = labels.affine.affine_matrix
-    whole = box_of([slice(None)] * data.ndim, data.shape)
+    whole = whole_of(data.shape)
     state.boxes = [whole]
     state.records.restart(
         Record(group, versions.last, rows, dict(annotations.provenance))
@@ -166,7 +166,7 @@ def _versions(annotations: Annotations, stage: str) -> Versions:
         written = data
     versions = Versions(data.shape, data.dtype)
     if written is not None:
-        whole = box_of([slice(None)] * len(data.shape), data.shape)
+        whole = whole_of(data.shape)
         versions.add(versions.last.replaced(whole, written))
         versions.forget()
     return versions

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .baseline import SIDE, VERSIONS, Baseline
-from .boxes import box_of, tiles
+from .boxes import tiles, whole_of
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -135,7 +135,7 @@ class Records:
         records = list(self)
         if len(records) == 1:
             return records[0]
-        whole = box_of([slice(None)] * labels.data.ndim, labels.data.shape)
+        whole = whole_of(labels.data.shape)
         for record in reversed(records):
             if record.labels.shape == labels.data.shape and all(
                 np.array_equal(record.labels.read(part), np.asarray(labels.data[part]))
