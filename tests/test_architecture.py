@@ -29,6 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "class_table",
             "classes",
             "edits",
+            "errors",
             "image",
             "method_settings",
             "methods",

@@ -30,6 +30,14 @@ from napari_s2clip.models.errors import WeightsNotFound
 from napari_s2clip.progress import Progress
 from napari_s2clip.results import REGION_COLUMNS
 
+OF_ALL = (".s2clip", "contact-sheet.html", "summary.json")
+"""Beside the files of images in a folder of results."""
+
+
+def of_images(out):
+    """Names of the files of images in a folder of results."""
+    return sorted(path.name for path in out.iterdir() if path.name not in OF_ALL)
+
 
 class FakeModel:
     """Every image is one region of the first class."""
@@ -52,7 +60,7 @@ class FakeModel:
     def complete(self, settings):
         return settings
 
-    def segment(self, image, classes, *, settings, store, progress):
+    def segment(self, image, classes, *, settings, store, progress, cancel):
         assert isinstance(image, RGBImage)
         self.stores.append(store)
         assert isinstance(classes, ClassSet)
@@ -166,7 +174,6 @@ _SEGMENT = ["segment", "a.png", "--classes", "cat", "--out", "x"]
         ["segment"],
         ["segment", "a.png", "--classes", "cat"],
         ["segment", "a.png", "--out", "x"],
-        ["segment", "--classes", "cat", "--out", "x"],
         ["segment", "a.png", "--classes", "cat", "--out", "x", "--fast"],
         ["demo", "--scenes", "none"],
         ["features"],
@@ -244,8 +251,12 @@ def test_files_are_written_for_every_image(model, run, photo, out, tmp_path):
     code, text, errors = run(photo, slide)
     assert (code, errors) == (0, "")
     names = [stem + suffix for stem in ("photo", "slide") for suffix in SUFFIXES]
-    assert sorted(path.name for path in out.iterdir()) == sorted(names)
-    first, second = text.splitlines()
+    assert sorted(path.name for path in out.iterdir()) == sorted([*names, *OF_ALL])
+    first, second, *total = text.splitlines()
+    assert total[0].startswith("2 of 2 images in ")
+    assert total[1] == "  cat  100.0% of the pixels, in 2 of 2 images"
+    assert total[2] == "  dog    0.0% of the pixels, in 0 of 2 images"
+    assert total[3] == f"to look at: {out / 'contact-sheet.html'}"
     assert first == f"{photo}: 1 region, 0.8 s, {out / 'photo'}_*"
     assert "uint16 stretched" in second
     # One load for both.
@@ -469,19 +480,18 @@ def test_settings_can_be_listed(capsys):
 def test_a_bad_image_is_reported_and_the_rest_go_on(model, run, photo, out, tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no image", encoding="utf-8")
-    stack = tmp_path / "stack.tif"
-    tifffile.imwrite(stack, np.zeros((4, 9, 9), np.uint8), photometric="minisblack")
+    two = tmp_path / "two.tif"
+    tifffile.imwrite(two, np.zeros((9, 9), np.complex64))
     missing = tmp_path / "missing.png"
-    code, printed, errors = run(text, missing, tmp_path, stack, photo)
+    code, printed, errors = run(text, missing, two, photo)
     assert code == 1
     lines = errors.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 3
     assert lines[0].startswith(f"napari-s2clip: error: {text}: not an image")
     assert lines[1] == f"napari-s2clip: error: {missing}: there is no such file"
-    assert lines[2].startswith(f"napari-s2clip: error: {tmp_path} is a folder")
-    assert "one 2-D image at a time" in lines[3]
+    assert "complex" in lines[2]
     assert printed.startswith(f"{photo}: 1 region")
-    assert len(list(out.iterdir())) == len(SUFFIXES)
+    assert of_images(out) == sorted(f"photo{suffix}" for suffix in SUFFIXES)
 
 
 def test_an_image_that_fails_later_does_not_stop_the_rest(
@@ -493,9 +503,7 @@ def test_an_image_that_fails_later_does_not_stop_the_rest(
     code, _, errors = run(photo, other)
     assert code == 1
     assert errors == f"napari-s2clip: error: {photo}: CUDA out of memory\n"
-    assert sorted(p.name for p in out.iterdir()) == sorted(
-        f"other{suffix}" for suffix in SUFFIXES
-    )
+    assert of_images(out) == sorted(f"other{suffix}" for suffix in SUFFIXES)
 
 
 def test_an_interrupt_stops_all(model, run, photo, out, tmp_path):
@@ -505,7 +513,8 @@ def test_an_interrupt_stops_all(model, run, photo, out, tmp_path):
     code, _, errors = run(photo, other)
     assert code == 130
     assert errors == "napari-s2clip: interrupted\n"
-    assert len(list(out.iterdir())) == len(SUFFIXES)
+    assert [n for n in of_images(out) if n.startswith("other")] == []
+    assert run(photo, other)[1].startswith(f"{photo}: done already\n{other}: 1 region")
 
 
 def test_missing_weights_are_one_sentence(run, photo, out, tmp_path, monkeypatch):
@@ -535,22 +544,29 @@ def test_results_are_replaced_only_when_asked(model, run, photo, out):
     before = (out / "photo_coarse.png").read_bytes()
     code, _, errors = run(photo, classes="a very long name of a class")
     assert code == 1
-    assert "photo_coarse.tif (and 7 more) exists already" in errors
+    assert f"{photo}: there are results of other classes, models or settings" in errors
     assert "(--overwrite)" in errors
     assert len(model.calls) == 1  # it was said before the long part
     assert (out / "photo_coarse.png").read_bytes() == before
     assert run(photo, "--overwrite", classes="a very long name of a class")[0] == 0
     assert (out / "photo_coarse.png").read_bytes() != before
+    (out / ".s2clip" / "journal.jsonl").unlink()
+    code, _, errors = run(photo)
+    assert code == 1
+    assert "photo_coarse.tif exists already; choose another folder" in errors
 
 
-def test_inputs_with_one_stem_are_refused(model, run, photo, tmp_path):
-    for name in ("photo.tif", "PHOTO.jpg"):
-        code, _, errors = run(photo, tmp_path / name)
-        assert code == 2
-        assert str(photo) in errors
-        assert name in errors
-    assert run(photo, photo)[0] == 2
-    assert not model.loaded
+def test_inputs_with_one_stem_are_told_apart(model, run, photo, out, tmp_path):
+    (tmp_path / "PHOTO.jpg").write_bytes(photo.read_bytes())
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "photo.png").write_bytes(photo.read_bytes())
+    assert run(photo, tmp_path / "PHOTO.jpg", photo)[0] == 0
+    assert {p.name for p in out.glob("*.json")} == {
+        *("photo_png.json", "PHOTO_jpg.json", "summary.json")
+    }
+    assert run(photo, tmp_path / "deep" / "photo.png")[0] == 0
+    assert (out / "deep" / "photo_png.json").exists()
+    assert len(model.calls) == 3  # photo.png was there
 
 
 def test_inputs_are_never_replaced(model, photo, tmp_path, capsys):
@@ -592,6 +608,7 @@ def test_the_summary(model, run, photo, out, tmp_path):
         "ok": True,
         "width": 9,
         "height": 12,
+        "planes": 1,
         "notes": [],
         "regions": 1,
         "refined_regions": 1,
@@ -616,19 +633,19 @@ def test_quiet_prints_errors_only(model, run, photo, tmp_path):
     assert run(photo, "--quiet") == (0, "", "")
     code, text, errors = run(tmp_path / "no.png", "--quiet")
     assert (code, text) == (1, "")
-    assert "no such file" in errors
+    assert "there is no such file" in errors
 
 
 def test_progress_is_drawn_on_a_terminal(model, run, photo, monkeypatch):
     assert run(photo)[2] == ""  # this is none
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    code, text, errors = run(photo, "--overwrite")
+    code, text, errors = run(photo, "--again")
     assert code == 0
     assert "loading demo" in errors
-    assert "[1/1] photo.png" in errors
+    assert "[1/1] photo " in errors
     assert "window 1 of 2" in errors
     assert text.startswith(f"{photo}: 1 region")
-    assert run(photo, "--overwrite", "--quiet") == (0, "", "")
+    assert run(photo, "--again", "--quiet") == (0, "", "")
 
 
 def test_tifffile_does_not_add_lines_of_its_own(model, run, tmp_path, caplog):
@@ -771,7 +788,7 @@ def test_features_are_kept_when_asked(model, run, photo, tmp_path, cache):
     other.write_bytes(photo.read_bytes())
     assert run(photo, other)[0] == 0
     assert model.stores == [False, False]
-    assert run(photo, other, "--overwrite", "--keep-features")[0] == 0
+    assert run(photo, other, "--again", "--keep-features")[0] == 0
     first, second = model.stores[2:]
     assert isinstance(first, FeatureStore)
     assert first is second

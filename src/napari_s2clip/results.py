@@ -78,9 +78,9 @@ class Segmentation:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        height, width = self.coarse.shape
+        size = " × ".join(str(n) for n in self.coarse.shape)
         return (
-            f"Segmentation({height} × {width} px, classes={len(self.classes)}, "
+            f"Segmentation({size} px, classes={len(self.classes)}, "
             f"regions={len(self.region_table)}, model={self.provenance.get('model')!r})"
         )
 

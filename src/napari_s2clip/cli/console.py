@@ -8,7 +8,11 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from ..errors import EXPECTED, sentence
+from ..time_left import in_words
+
 if TYPE_CHECKING:
+    from ..batch import BatchProgress
     from ..progress import Progress
     from ..store import Transfer
 
@@ -25,9 +29,6 @@ __all__ = [
 ]
 
 PROGRAM = "napari-s2clip"
-
-EXPECTED = (ImportError, MemoryError, OSError, RuntimeError, ValueError)
-"""What a run may meet on a sound installation; anything else is a bug."""
 
 
 class UsageError(Exception):
@@ -49,16 +50,6 @@ def complain(text: str) -> None:
 def print_json(content: Any) -> None:
     """Print plain ASCII, so that no terminal and no file name can spoil it."""
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
-
-
-def sentence(error: BaseException) -> str:
-    """An error as one line for people."""
-    if isinstance(error, MemoryError):
-        return "there is not enough memory for this"
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _Bar:
@@ -115,6 +106,25 @@ class ProgressBar(_Bar):
             share = (self._STAGES.index(progress.stage) + share) / len(self._STAGES)
         self._bar.n = max(self._bar.n, round(100 * min(share, 1)))
         self._bar.set_postfix_str(f"{progress.stage} {progress.message}".strip())
+
+    def show(self, progress: BatchProgress) -> None:
+        """Show how far a job over many images is."""
+        if self._bar is None:
+            return
+        share = progress.computed / max(1, progress.to_compute)
+        number = min(progress.finished + 1, progress.total)
+        self._bar.n = round(100 * min(share, 1))
+        self._bar.set_description_str(
+            f"[{number}/{progress.total}] {progress.image}", refresh=False
+        )
+        words = []
+        if progress.step is not None:
+            words.append(f"{progress.step.stage} {progress.step.message}".strip())
+        if progress.rate is not None and progress.to_compute > 1:
+            words.append(f"{progress.rate:.2f} images/s")
+        if progress.seconds_left and progress.to_compute > 1:
+            words.append(f"{in_words(progress.seconds_left)} left")
+        self._bar.set_postfix_str(", ".join(words))
 
 
 class TransferBar(_Bar):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from ..pipeline import S2CLIP
     from ..settings import Settings
+    from ..tiles import Tiling
 
 __all__ = [
     "check_model",
@@ -20,8 +20,8 @@ __all__ = [
     "check_settings",
     "read_classes",
     "read_settings",
+    "read_tiling",
     "read_weights",
-    "refuse_collisions",
 ]
 
 
@@ -122,30 +122,11 @@ def check_precision(name: str) -> None:
         )
 
 
-def refuse_collisions(images: Sequence[Path], out: Path) -> None:
-    """Refuse inputs whose results would have the same names, or hit an input."""
-    from ..io.results import output_paths
+def read_tiling(side: int) -> Tiling:
+    """Tiles of a size, which overlap as much as usual or less."""
+    from ..tiles import Tiling
 
-    inputs = {_place(path): path for path in images}
-    by_stem = defaultdict(list)
-    for path in images:
-        if path.is_dir():
-            continue  # is reported when its turn comes
-        # Some file systems do not tell upper from lower case.
-        by_stem[path.stem.casefold()].append(path)
-    for stem, paths in by_stem.items():
-        if len(paths) > 1:
-            raise UsageError(
-                f"the results of {paths[0]} and {paths[1]} would have the same names "
-                f"({stem}_…); rename one, or run them into different folders"
-            )
-        for target in output_paths(out, paths[0].stem):
-            if _place(target) in inputs:
-                raise UsageError(
-                    f"the results of {paths[0]} would replace the input {target}; "
-                    "choose another folder with --out"
-                )
-
-
-def _place(path: Path) -> str:
-    return str(path.resolve()).casefold()
+    try:
+        return Tiling(side, min(Tiling().overlap, side // 2))
+    except ValueError as error:
+        raise UsageError(f"--{error}") from error

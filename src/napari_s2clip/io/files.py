@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from tifffile import TiffFile, TiffPage
 
-__all__ = ["read_image"]
+__all__ = ["DAMAGE", "TIFF", "oriented", "read_frames", "read_image", "tiff_pixels"]
 
 _ONE_PLANE = "one 2-D image at a time is supported now: save the plane you want"
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How files begin that are TIFF."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 
-# What decoders raise on damaged files.
-_DAMAGE = (
+DAMAGE = (
     EOFError,
     IndexError,
     KeyError,
@@ -36,6 +37,7 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
+"""What decoders raise on damaged files."""
 
 
 class _Refused(ValueError):
@@ -75,7 +77,7 @@ def read_image(path: str | Path) -> NDArray[Any]:
     with path.open("rb") as stream:
         start = stream.read(26)
     try:
-        if start.startswith(_TIFF):
+        if start.startswith(TIFF):
             array = _read_tiff(path)
         elif _is_deep_colour_png(start):
             array = _read_deep_png(path)
@@ -83,7 +85,7 @@ def read_image(path: str | Path) -> NDArray[Any]:
             array = _read_with_pillow(path)
     except _Refused as error:
         raise ValueError(f"{path}: {error}") from None
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ValueError(f"{path}: {_reason(path, start, error)}") from error
     return np.ascontiguousarray(array)
 
@@ -124,6 +126,34 @@ def _read_with_pillow(path: Path, *, one_frame: bool = True) -> NDArray[Any]:
             return _as_array(ImageOps.exif_transpose(image))
 
 
+def read_frames(path: Path) -> NDArray[Any] | None:
+    """All frames of an animation, (N, H, W) or (N, H, W, C); None if it is not one.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged; the message names it.
+    """
+    from PIL import Image, ImageSequence, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            count = getattr(image, "n_frames", 1)
+            if count < 2 or image.format == "MPO":
+                return None
+            frames = [_as_array(frame) for frame in ImageSequence.Iterator(image)]
+            if len({frame.shape for frame in frames}) > 1:  # grey among coloured ones
+                frames = [
+                    np.asarray(frame.convert("RGB"))
+                    for frame in ImageSequence.Iterator(image)
+                ]
+    except (UnidentifiedImageError, Image.DecompressionBombError):
+        return None  # `read_image` says it
+    except DAMAGE as error:
+        raise ValueError(f"{path}: the image is damaged ({error})") from error
+    return np.stack(frames)
+
+
 def _as_array(image: Image) -> NDArray[Any]:
     """Pixels of a Pillow image as grey, RGB or RGBA."""
     mode = image.mode
@@ -149,7 +179,7 @@ def _read_tiff(path: Path) -> NDArray[Any]:
     with TiffFile(path) as tiff:
         page = _only_page(tiff)
         try:
-            return _oriented(_tiff_pixels(tiff, page), page)
+            return oriented(tiff_pixels(tiff, page), page)
         except ValueError as error:
             # Newer versions of tifffile name imagecodecs, older ones the compression.
             missing = "imagecodecs" in str(error) or "COMPRESSION." in str(error)
@@ -175,7 +205,8 @@ def _only_page(tiff: TiffFile) -> TiffPage:
     return full[0].keyframe
 
 
-def _tiff_pixels(tiff: TiffFile, page: TiffPage) -> NDArray[Any]:
+def tiff_pixels(tiff: TiffFile, page: TiffPage) -> NDArray[Any]:
+    """Pixels of a page as grey, RGB or RGBA, not yet turned upright."""
     from tifffile import EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
     kind = page.photometric
@@ -212,7 +243,7 @@ def _tiff_pixels(tiff: TiffFile, page: TiffPage) -> NDArray[Any]:
     return array[..., [0, 1, 2, *alpha[:1]]]
 
 
-def _oriented(array: NDArray[Any], page: TiffPage) -> NDArray[Any]:
+def oriented(array: NDArray[Any], page: TiffPage) -> NDArray[Any]:
     """Apply the tag 274 (TIFF 6.0): where row 0 and column 0 are to be seen."""
     tag = page.tags.get(274)
     orientation = int(tag.value) if tag is not None else 1

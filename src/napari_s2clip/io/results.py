@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from .. import __version__
+from .atomic import sync
+from .map_files import digest_of, write_map
 
 if TYPE_CHECKING:
     from ..results import Segmentation
 
-__all__ = ["SUFFIXES", "output_paths", "refuse_existing", "write_segmentation"]
+__all__ = [
+    "SUFFIXES",
+    "TEMPORARY",
+    "Stack",
+    "output_paths",
+    "refuse_existing",
+    "write_segmentation",
+]
 
 SUFFIXES = (
     "_coarse.tif",
@@ -33,7 +44,56 @@ SUFFIXES = (
 _PNG_LEVEL = 1  # of zlib: photographs hardly get smaller by working longer
 
 
-def output_paths(out_dir: str | Path, stem: str) -> list[Path]:
+TEMPORARY: Final = ".napari-s2clip-"
+"""How the names of folders begin in which files are not complete yet."""
+
+_MAPS: Final = {"coarse": np.uint16, "regions": np.int32, "refined": np.uint16}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What maps (planes, H, W) are, and which slice of them is drawn.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Axes of the image without colours and channels, (…, H, W).
+    axes : str
+        A letter for each; by default ``Q`` for those before ``YX``.
+    plane : int
+        The slice that is drawn.
+    step : int
+        Of so many rows and columns one is drawn.
+    """
+
+    shape: tuple[int, ...]
+    axes: str = ""
+    plane: int = 0
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.axes:
+            axes = "Q" * (len(self.shape) - 2) + "YX"
+            object.__setattr__(self, "axes", axes)
+
+    def cut(self, result: Segmentation) -> Segmentation:
+        """The slice that is drawn, in memory."""
+        if len(result.coarse.shape) == 2:
+            return result
+        part = (self.plane, slice(None, None, self.step), slice(None, None, self.step))
+        table = result.region_table
+        return replace(
+            result,
+            region_table=table[table["plane"] == self.plane],
+            coarse=np.asarray(result.coarse[part]),
+            regions=np.asarray(result.regions[part]),
+            refined=np.asarray(result.refined[part]),
+        )
+
+
+def output_paths(
+    out_dir: str | Path, stem: str, *, pictures: bool = True
+) -> list[Path]:
     """Paths of the files that `write_segmentation` writes, in its order.
 
     Raises
@@ -45,7 +105,11 @@ def output_paths(out_dir: str | Path, stem: str) -> list[Path]:
         raise ValueError(
             f"stem {stem!r} must be a plain file name without folder and extension"
         )
-    return [Path(out_dir) / f"{stem}{suffix}" for suffix in SUFFIXES]
+    return [
+        Path(out_dir) / f"{stem}{suffix}"
+        for suffix in SUFFIXES
+        if pictures or not suffix.endswith(".png")
+    ]
 
 
 def refuse_existing(paths: Iterable[Path]) -> None:
@@ -66,11 +130,15 @@ def write_segmentation(
     stem: str,
     *,
     overwrite: bool = False,
+    pictures: bool = True,
+    stack: Stack | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Write the maps, pictures and table of one image.
 
     All files are complete before the first of them appears under its name, so nothing
-    half-written is left behind and a failure keeps what was there.
+    half-written is left behind and a failure keeps what was there. The description
+    appears last.
 
     Parameters
     ----------
@@ -83,6 +151,12 @@ def write_segmentation(
         First part of every file name.
     overwrite : bool
         Replace files that exist.
+    pictures : bool
+        Whether pictures are written.
+    stack : Stack, optional
+        What the maps are, where they are not one plane.
+    about : mapping, optional
+        More for the description.
 
     Returns
     -------
@@ -91,7 +165,7 @@ def write_segmentation(
         ``STEM_regions.tif`` (region ids, int32), a ``.png`` with legend for each,
         ``STEM_regions.csv`` (`napari_s2clip.results.REGION_COLUMNS`, NaN left empty)
         and ``STEM.json``: image size, classes, pixel counts by map and label value,
-        provenance, seconds.
+        what the maps are known by (`digest_of`), provenance, seconds.
 
     Raises
     ------
@@ -102,114 +176,131 @@ def write_segmentation(
     OSError
         If the folder cannot be made or written to.
     """
-    paths = output_paths(out_dir, stem)
-    size = result.coarse.shape
-    if image_rgb.shape != (*size, 3) or image_rgb.dtype != np.uint8:
+    paths = output_paths(out_dir, stem, pictures=pictures)
+    stack = Stack(result.coarse.shape) if stack is None else stack
+    height, width = (-(-n // stack.step) for n in stack.shape[-2:])
+    if image_rgb.shape != (height, width, 3) or image_rgb.dtype != np.uint8:
         raise ValueError(
-            f"image_rgb must be uint8 of shape {(*size, 3)} like the maps, got "
+            f"image_rgb must be uint8 of shape {(height, width, 3)} like the maps, got "
             f"{image_rgb.dtype} {image_rgb.shape}"
         )
     if not overwrite:
         refuse_existing(paths)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=".napari-s2clip-") as folder:
-        unfinished = [Path(folder) / path.name for path in paths]
-        _write(result, image_rgb, unfinished)
-        for source, target in zip(unfinished, paths, strict=True):
-            source.replace(target)
+    with tempfile.TemporaryDirectory(dir=out_dir, prefix=TEMPORARY) as folder:
+        # Names may be as long as names can be, so these have their endings only.
+        new = {suffix: Path(folder) / f"new{suffix}" for suffix in SUFFIXES}
+        _write(result, image_rgb, new, stack, pictures, about or {})
+        for path in paths:
+            source = Path(folder) / f"new{path.name[len(stem) :]}"
+            sync(source)
+            source.replace(path)
     return paths
 
 
-def _write(result: Segmentation, image: NDArray[np.uint8], paths: list[Path]) -> None:
-    """Write the files in the order of `SUFFIXES`."""
-    from .overlay import overlay, region_marks
-
-    classes = result.classes
-    coarse, regions, refined, *pictures, table, description = paths
-    _write_map(coarse, result.coarse.astype(np.uint16, copy=False), result, "coarse")
-    _write_map(regions, result.regions.astype(np.int32, copy=False), result, "regions")
-    _write_map(refined, result.refined.astype(np.uint16, copy=False), result, "refined")
-    region_classes = result.region_classes
-    marks, notes = region_marks(result)
-    _write_picture(pictures[0], overlay(image, result.coarse, classes))
-    _write_picture(
-        pictures[1],
-        overlay(
-            image,
-            region_classes,
-            classes,
-            boundaries=result.regions,
-            marks=marks,
-            notes=notes,
-            unlabelled="no region",
-        ),
-    )
-    _write_picture(pictures[2], overlay(image, result.refined, classes))
+def _write(
+    result: Segmentation,
+    image: NDArray[np.uint8],
+    new: Mapping[str, Path],
+    stack: Stack,
+    pictures: bool,
+    about: Mapping[str, Any],
+) -> None:
+    counts, digests = {}, {}
+    names = {0: result.classes.name_of(0)}
+    names |= dict(zip(result.classes.ids, result.classes.names, strict=True))
+    for stage, dtype in _MAPS.items():
+        labels = getattr(result, stage)
+        if labels.dtype != dtype:
+            labels = np.asarray(labels).astype(dtype)
+        facts: dict[str, Any] = {"stage": stage}
+        if stage == "regions":
+            facts["values"] = "0 is no region, others are ids of the region table"
+        counts[stage] = write_map(
+            new[f"_{stage}.tif"],
+            labels,
+            shape=stack.shape,
+            axes=stack.axes,
+            facts=facts,
+            names=None if stage == "regions" else names,
+        )
+        digests[stage] = digest_of(labels)
+    counts["regions"] = _by_class(counts["regions"], result)
+    if pictures:
+        _draw(result, image, new, stack)
     result.region_table.to_csv(
-        table, index=False, encoding="utf-8", lineterminator="\n"
+        new["_regions.csv"], index=False, encoding="utf-8", lineterminator="\n"
     )
-    counts = {
-        "coarse": result.coarse,
-        "regions": region_classes,
-        "refined": result.refined,
+    pixels = {
+        stage: {str(v): of.get(v, 0) for v in (0, *result.classes.ids)}
+        for stage, of in counts.items()
     }
     text = json.dumps(
-        _describe(result, {name: _count(m, result) for name, m in counts.items()}),
+        {**_describe(result, pixels, stack), "maps": digests, **about},
         indent=2,
         ensure_ascii=False,
         allow_nan=False,
     )
-    description.write_text(text + "\n", encoding="utf-8", newline="\n")
+    new[".json"].write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def _count(labels: NDArray[Any], result: Segmentation) -> dict[str, int]:
-    values = (0, *result.classes.ids)
-    counts = np.bincount(labels.ravel(), minlength=max(values) + 1)
-    return {str(value): int(counts[value]) for value in values}
+def _by_class(regions: Mapping[int, int], result: Segmentation) -> dict[int, int]:
+    """Pixels by class from pixels by region."""
+    table = result.region_table
+    classes = dict(zip(table["region"], table["class_id"], strict=True)) | {0: 0}
+    counts: dict[int, int] = {}
+    for region, count in regions.items():
+        value = int(classes[region])
+        counts[value] = counts.get(value, 0) + count
+    return counts
+
+
+def _draw(
+    result: Segmentation,
+    image: NDArray[np.uint8],
+    new: Mapping[str, Path],
+    stack: Stack,
+) -> None:
+    """Pictures of the maps, of a stack those of one slice."""
+    from .overlay import overlay, region_marks
+
+    shown = stack.cut(result)
+    marks, notes = region_marks(shown)
+    if stack.step > 1:  # ids and points are those of the full size
+        marks, notes = [], []
+    of_regions = overlay(
+        image,
+        shown.region_classes,
+        result.classes,
+        boundaries=shown.regions,
+        marks=marks,
+        notes=notes,
+        unlabelled="no region",
+    )
+    for suffix, picture in (
+        ("_coarse.png", overlay(image, shown.coarse, result.classes)),
+        ("_regions.png", of_regions),
+        ("_refined.png", overlay(image, shown.refined, result.classes)),
+    ):
+        Image.fromarray(picture).save(new[suffix], compress_level=_PNG_LEVEL)
 
 
 def _describe(
-    result: Segmentation, pixels: dict[str, dict[str, int]]
+    result: Segmentation, pixels: dict[str, dict[str, int]], stack: Stack
 ) -> dict[str, Any]:
     """Plain data of a run; ``pixels[map]`` counts the pixels by label value."""
-    height, width = result.coarse.shape
+    *planes, height, width = stack.shape
     return {
         "software": f"napari-s2clip {__version__}",
-        "image": {"width": width, "height": height},
+        "image": {
+            "width": width,
+            "height": height,
+            **({"planes": planes, "axes": stack.axes} if planes else {}),
+        },
         **result.classes.to_dict(),
         "pixels": pixels,
         "regions": len(result.region_table),
         "seconds": result.seconds,
         "provenance": result.provenance,
     }
-
-
-def _write_map(
-    path: Path, labels: NDArray[Any], result: Segmentation, stage: str
-) -> None:
-    from tifffile import imwrite
-
-    metadata: dict[str, Any] = {"axes": "YX", "stage": stage}
-    if stage == "regions":
-        metadata["values"] = "0 is no region, others are ids of the region table"
-    else:
-        # Only those that occur: the tag need not hold thousands of names.
-        present = np.flatnonzero(np.bincount(labels.ravel()))
-        metadata["values"] = {
-            str(value): result.classes.name_of(int(value)) for value in present
-        }
-    imwrite(
-        path,
-        labels,
-        photometric="minisblack",
-        compression="zlib",
-        metadata=metadata,
-        software=f"napari-s2clip {__version__}",
-    )
-
-
-def _write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
-    from PIL import Image
-
-    Image.fromarray(picture).save(path, compress_level=_PNG_LEVEL)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..image import RGBImage
 
 if TYPE_CHECKING:
+    from ..features.store import FeatureStore
     from ..live import LiveSegmentation
     from ..pipeline import S2CLIP
     from ..progress import CancelToken, ProgressCallback
@@ -35,10 +36,13 @@ class FeatureMemory:
     ----------
     limit : int
         In bytes. The tile that was used last is kept in any case.
+    store : FeatureStore or bool
+        Where features are kept on disk besides; see `S2CLIP.encode`.
     """
 
-    def __init__(self, limit: int = _LIMIT) -> None:
+    def __init__(self, limit: int = _LIMIT, store: FeatureStore | bool = False) -> None:
         self.limit = limit
+        self.store = store
         self._model: S2CLIP | None = None
         self._tiles: OrderedDict[str, LiveSegmentation] = OrderedDict()
 
@@ -99,6 +103,7 @@ class FeatureMemory:
                 # What was done to the data is known to who asks; pixels are pixels.
                 RGBImage(image.pixels),
                 settings=settings,
+                store=self.store,
                 progress=progress,
                 cancel=cancel,
             )

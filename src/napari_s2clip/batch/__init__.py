@@ -1,0 +1,25 @@
+"""Many images: the same method over files and folders, on one computer or several.
+
+A `Job` says what is done with every image, `find_inputs` which images there are, and
+`run_job` does it into a folder whose journal lets a job that was stopped go on.
+"""
+
+from .inputs import Input, find_inputs, read_list
+from .job import Job
+from .journal import JournalError
+from .run import BatchProgress, Outcome, run_job
+from .summary import FolderSummary, summarise, write_summary
+
+__all__ = [
+    "BatchProgress",
+    "FolderSummary",
+    "Input",
+    "Job",
+    "JournalError",
+    "Outcome",
+    "find_inputs",
+    "read_list",
+    "run_job",
+    "summarise",
+    "write_summary",
+]

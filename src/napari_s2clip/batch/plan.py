@@ -1,0 +1,128 @@
+"""Which images of a job are still to do, and why others are not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..io.map_files import digest_of
+from ..io.results import TEMPORARY, output_paths
+
+if TYPE_CHECKING:
+    from .inputs import Input
+    from .journal import Journal
+
+__all__ = ["Step", "plan", "refuse_inputs", "tidy"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to be done with an image.
+
+    Attributes
+    ----------
+    input : Input
+    reason : str or None
+        Why nothing is done; None where it is segmented.
+    done : bool
+        Whether that is because it was segmented before.
+    """
+
+    input: Input
+    reason: str | None = None
+    done: bool = False
+
+
+def plan(
+    inputs: Sequence[Input],
+    journal: Journal,
+    *,
+    overwrite: bool = False,
+    again: bool = False,
+) -> list[Step]:
+    """What is to be done with each image.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+    journal : Journal
+    overwrite : bool
+        Replace results of other jobs, and files that no job wrote.
+    again : bool
+        Also do what equal jobs have finished.
+
+    Raises
+    ------
+    ValueError
+        If results would replace an input.
+    OSError
+        If something in the folder cannot be read.
+    """
+    refuse_inputs(inputs, journal.out)
+    return [_step(item, journal, overwrite or again, again) for item in inputs]
+
+
+def refuse_inputs(inputs: Sequence[Input], out: Path) -> None:
+    """Raise `ValueError` if results would replace an input."""
+    places = {_place(item.path): item for item in inputs}
+    for item in inputs:
+        for path in output_paths(out / item.folder, item.stem):
+            if _place(path) in places:
+                raise ValueError(
+                    f"the results of {item.path} would replace the input {path}; "
+                    "choose another folder"
+                )
+
+
+def tidy(out: Path, inputs: Sequence[Input]) -> None:
+    """Remove what a program left in a folder that was killed while it wrote."""
+    for folder in {out / item.folder for item in inputs}:
+        if folder.is_dir():
+            for path in folder.glob(f"{TEMPORARY}*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _place(path: Path) -> str:
+    return str(path.resolve()).casefold()
+
+
+def _step(item: Input, journal: Journal, overwrite: bool, again: bool) -> Step:
+    if journal.is_done(item) and not again:
+        return Step(item, "it is done already", done=True)
+    paths = output_paths(journal.out / item.folder, item.stem)
+    there = [path for path in paths if path.exists()]
+    if there and not overwrite:
+        if not journal.is_ours(item):
+            return Step(
+                item,
+                f"{item.path}: {there[0]} exists already; choose another folder or "
+                "allow overwriting",
+            )
+        if not journal.is_of_this_job(item):
+            return Step(
+                item,
+                f"{item.path}: there are results of other classes, models or settings; "
+                "choose another folder or allow overwriting",
+            )
+    for stage, digest in journal.digests(item).items():
+        path = journal.out / item.folder / f"{item.stem}_{stage}.tif"
+        if path in there and _is_edited(path, digest):
+            return Step(
+                item,
+                f"{item.path}: {path} was edited since it was written; move it away to "
+                "segment the image again",
+            )
+    return Step(item)
+
+
+def _is_edited(path: Path, digest: str) -> bool:
+    from ..io.open_image import open_image
+
+    try:
+        with open_image(path) as image:
+            return digest_of(image.data) != digest
+    except ValueError:
+        return True  # nobody but its author knows what it is
