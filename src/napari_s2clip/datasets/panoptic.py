@@ -55,8 +55,10 @@ class Panoptic:
         """See `Format.write`."""
         instances, classes, skipped = self._segments(item)
         segments = []
+        stuff = {item.classes.id_of(name) for name in self.stuff}
         for one in each(instances, classes):
             crowd = bool(item.attributes.get(one.id, {}).get("crowd", False))
+            crowd &= one.class_id not in stuff  # only things come in groups
             segments.append(
                 {
                     "id": one.id,
