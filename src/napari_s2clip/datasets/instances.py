@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Instance", "complete", "connected", "each", "from_ids", "present"]
+__all__ = ["Instance", "complete", "connected", "each", "from_ids", "lost", "present"]
 
 _TABLE = 1 << 24  # ids up to this are looked up, higher ones sorted
 
@@ -161,6 +161,32 @@ def each(instances: NDArray[Any], classes: Mapping[int, int]) -> Iterator[Instan
         height, width = mask.shape
         box = (columns.start, rows.start, width, height)
         yield Instance(own, int(classes[own]), int(np.count_nonzero(mask)), box, mask)
+
+
+def lost(
+    classes: Mapping[int, int],
+    attributes: Mapping[int, Mapping[str, Any]],
+    *,
+    ids: bool = False,
+) -> tuple[str, ...]:
+    """What a format without groups loses of instances, a sentence each.
+
+    Parameters
+    ----------
+    classes : mapping of int to int
+    attributes : mapping of int to mapping
+    ids : bool
+        Whether the format keeps their ids; else it counts them from 1.
+    """
+    groups = [n for n in classes if attributes.get(n, {}).get("crowd")]
+    notes: tuple[str, ...] = ()
+    if groups:
+        notes = (
+            f"{len(groups)} groups are written as objects, each as if it were one",
+        )
+    if not ids and max(classes, default=0) != len(classes):
+        notes += ("instances are numbered anew, from 1 in the order of their ids",)
+    return notes
 
 
 def _classes(instances: NDArray[Any], labels: NDArray[Any]) -> dict[int, int]:

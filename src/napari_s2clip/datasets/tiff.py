@@ -18,7 +18,7 @@ from ..io.atomic import replacing
 from .class_file import from_indices, require_classes, write_classes
 from .folders import files_of, image_of
 from .format import DatasetError, Record
-from .instances import from_ids
+from .instances import from_ids, lost
 from .item import Item
 from .pictures import NO_IMAGE
 
@@ -55,9 +55,9 @@ class Tiff:
             labels[item.ignore] = _IGNORE
         found, of = item.objects()
         maps: dict[str, NDArray[Any]] = {"labels": labels, "instances": found}
-        skipped: tuple[str, ...] = ()
+        skipped = lost(of, item.attributes, ids=True)
         if item.image is None:
-            skipped = (NO_IMAGE,)
+            skipped += (NO_IMAGE,)
         else:
             maps = {"images": item.image} | maps
         files = []

@@ -19,6 +19,7 @@ from ..io.atomic import replace_text, replacing
 from .class_file import from_indices, read_classes, to_indices, write_classes
 from .folders import files_of, image_of
 from .format import SPLITS, DatasetError, Record
+from .instances import from_ids, lost
 from .item import Item
 from .pictures import NO_IMAGE, read_png, write_png
 
@@ -53,7 +54,8 @@ class Voc:
                 f"{item.name}: VOC has up to 254 classes, there are "
                 f"{len(item.classes)}; choose another format"
             )
-        skipped: tuple[str, ...] = ()
+        found, of = item.objects()
+        skipped = lost(of, item.attributes)
         files = []
         if item.image is None:
             skipped += (NO_IMAGE,)
@@ -61,7 +63,6 @@ class Voc:
             files.append(f"JPEGImages/{item.name}.jpg")
             skipped += _write_jpeg(folder / files[0], item.name, item.image)
         classes = to_indices(item.labels, item.classes).astype(np.uint8)
-        found, of = item.objects()
         ids = np.array([0, *sorted(of)])
         objects = np.searchsorted(ids, found)
         for kind, values in (("Class", classes), ("Object", objects)):
@@ -154,8 +155,6 @@ def _write_jpeg(path: Path, name: str, image: NDArray[Any]) -> tuple[str, ...]:
 def _objects(
     path: Path, labels: NDArray[Any]
 ) -> tuple[NDArray[np.int32] | None, dict[int, int]]:
-    from .instances import from_ids
-
     if not path.is_file():
         return None, {}
     values = read_png(path)

@@ -20,7 +20,7 @@ from ..io.atomic import replace_text
 from .contours import Polygon, fill, join, outlines
 from .folders import files_of, image_of
 from .format import SPLITS, DatasetError, Record
-from .instances import each
+from .instances import each, lost
 from .item import Item
 from .pictures import write_image
 
@@ -50,11 +50,11 @@ class Yolo:
 
     def write(self, item: Item, folder: Path, split: str) -> Record:
         """Write the image and its text file."""
-        files, skipped = write_image(item, folder, split)
-        files += (f"labels/{split}/{item.name}.txt",)
+        instances, classes = item.objects()
+        skipped = lost(classes, item.attributes)
         index = {value: number for number, value in enumerate(item.classes.ids)}
         rows, objects, covered = [], 0, 0
-        for thing in each(*item.objects()):
+        for thing in each(instances, classes):
             objects += 1
             polygons = outlines(thing.mask)
             if len(polygons) > 1:
@@ -75,9 +75,13 @@ class Yolo:
             ]
         if item.ignore is not None and item.ignore.any():
             skipped += ("pixels to ignore are background",)
-        path = folder / files[-1]
+        text = f"labels/{split}/{item.name}.txt"
+        path = folder / text
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, "".join(f"{row}\n" for row in rows))
+        # After its rows: trainers take an image without them for one without objects.
+        files, notes = write_image(item, folder, split)
+        files, skipped = (*files, text), skipped + notes
         height, width = item.shape
         return Record(item.name, split, height, width, files, objects, skipped)
 
