@@ -138,3 +138,30 @@ def test_the_split_hangs_on_the_name_alone() -> None:
             assert split_of(name, 0.3, 0.1) == split
     assert {split_of(name, 0, 0) for name in names} == {"train"}
     assert {split_of(name, 0.5, 0.5) for name in names} == {"val", "test"}
+
+
+class Stopping(Plain):
+    """Fails after its first file."""
+
+    def write(self, item, folder, split):
+        super().write(item, folder, split)
+        raise OSError(28, "full")
+
+
+def test_an_image_that_was_replaced_in_part_is_out_until_it_is_whole(
+    tmp_path: Path,
+) -> None:
+    DatasetWriter(tmp_path, Plain(), CLASSES).add(item("a", source="old"))
+    again = DatasetWriter(tmp_path, Stopping(), CLASSES, overwrite=True)
+    with pytest.raises(DatasetError, match="the disk is full"):
+        again.add(item("a", source="new"))
+    assert "a" not in again
+    assert again.finish().images == 0
+    # Whoever adds it next removes files that it no longer has.
+    DatasetWriter(tmp_path, Plain(), CLASSES).add(item("a", source="newer"))
+    assert {p.name for p in tmp_path.glob("*.txt")} == {
+        "index.txt",
+        "new.txt",
+        "newer.txt",
+    }
+    assert [p.name for p in (tmp_path / ".s2clip" / "items").iterdir()] == ["a.json"]

@@ -5,6 +5,7 @@ Values count the classes from 1 in their order; 0 is background, 255 void.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..classes import ClassEntry, ClassSet
 from ..image import to_rgb
-from ..io.atomic import replace_text, replacing
+from ..io.atomic import replace_bytes, replace_text
 from .class_file import from_indices, read_classes, to_indices, write_classes
 from .folders import files_of, image_of
 from .format import SPLITS, DatasetError, Record
@@ -143,12 +144,14 @@ def _write_jpeg(path: Path, name: str, image: NDArray[Any]) -> tuple[str, ...]:
     if image.dtype != np.uint8 or image.shape[2:] == (4,):
         notes = (f"the image has values of {image.dtype}; its copy is 8-bit RGB",)
         image = to_rgb(image).pixels
+    # Into memory: Pillow does not see it when a disk takes a part of its bytes only.
+    data = io.BytesIO()
+    # Colours at full resolution: edges are what this is about.
+    Image.fromarray(np.ascontiguousarray(image)).save(
+        data, format="jpeg", quality=95, subsampling=0
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new:
-        # Colours at full resolution: edges are what this is about.
-        Image.fromarray(np.ascontiguousarray(image)).save(
-            new, format="jpeg", quality=95, subsampling=0
-        )
+    replace_bytes(path, data.getvalue())
     return notes
 
 

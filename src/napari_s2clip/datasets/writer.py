@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from .. import __version__
-from ..io.atomic import reason, replace_text
+from ..io.atomic import reason, replace_text, sweep
 from .format import SPLITS, DatasetError, Format, Record
 
 if TYPE_CHECKING:
@@ -147,6 +147,10 @@ class DatasetWriter:
                     f"{name}: it is in {self.folder} already; set overwrite to replace "
                     "it"
                 )
+            aside = path.with_suffix(".old")
+            if old is not None:
+                # Old and new files may be mixed from here on, so it is not in there.
+                path.replace(aside)
             record = self.format.write(item, self.folder, split_of(name, *self._shares))
             _replace(
                 path,
@@ -159,13 +163,17 @@ class DatasetWriter:
                 },
             )
             self._added[name] = item.source
-            if old is not None:
-                for file in set(old["record"]["files"]) - set(record.files):
+            before = _read(aside)
+            if before is not None:
+                for file in set(before["record"]["files"]) - set(record.files):
                     (self.folder / file).unlink(missing_ok=True)
+                aside.unlink(missing_ok=True)
         return record
 
     def finish(self) -> Report:
         """Write the indexes of all images that are there, in the order of their names.
+
+        Also removes what was left where writing was killed, after a day.
 
         Raises
         ------
@@ -194,6 +202,7 @@ class DatasetWriter:
             header["provenance"] = [json.loads(text) for text in sources]
             header["skipped"] = [list(pair) for pair in skipped]
             _replace(self._index, header)
+            sweep(self.folder)
         return Report(len(images), objects, splits, tuple(skipped))
 
     def _record(self, name: str) -> Path:

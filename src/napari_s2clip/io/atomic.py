@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["reason", "replace_bytes", "replace_text", "replacing", "sync"]
+__all__ = ["reason", "replace_bytes", "replace_text", "replacing", "sweep", "sync"]
+
+_NEW: Final = re.compile(r"\.[0-9a-f]{32}\.new")
 
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "your share of the disk is full; free some of it",
+    errno.EFBIG: "files may not be this large there; choose another folder",
     errno.ENAMETOOLONG: "its name is too long here; choose another folder",
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS),
@@ -43,9 +49,11 @@ def replacing(path: Path) -> Iterator[Path]:
         yield new
         sync(new)
         new.replace(path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             new.unlink()
+        if isinstance(error, OSError) and error.filename in {None, str(new), new}:
+            error.filename = str(path)  # the name that the user knows
         raise
 
 
@@ -70,6 +78,25 @@ def sync(path: Path) -> None:
     """Let a file reach the disk before anything that is written later."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())
+
+
+def sweep(folder: Path, *, hours: float = 24) -> None:
+    """Remove what `replacing` left in a folder and those in it when it was killed.
+
+    Files that were changed in the last ``hours`` stay: another program may be writing
+    them now.
+    """
+    latest = time.time() - 3600 * hours
+    for home, folders, files in os.walk(folder):
+        for name in filter(_NEW.fullmatch, [*folders, *files]):
+            path = Path(home, name)
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime > latest:
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
 
 def reason(error: OSError) -> str:
