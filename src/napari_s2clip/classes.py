@@ -313,7 +313,7 @@ class ClassSet:
     def __repr__(self) -> str:
         return f"ClassSet({list(self.names)}, background={list(self._background)})"
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON: ids, names, synonyms, colours, background.
 
         A class has a threshold only where it is not 0.

@@ -34,6 +34,7 @@ LABELS = np.array([[1, 0, 2], [0, 1, 2]])
         ("ignore", np.zeros((2, 3))),
         ("ignore", LABELS == 1),
         ("pixel_size", (1.0, 0.0)),
+        ("split", "valid"),
     ],
 )
 def test_what_is_wrong_is_refused_by_its_name(field: str, value: object) -> None:

@@ -165,3 +165,48 @@ def test_an_image_that_was_replaced_in_part_is_out_until_it_is_whole(
         "newer.txt",
     }
     assert [p.name for p in (tmp_path / ".s2clip" / "items").iterdir()] == ["a.json"]
+
+
+def test_an_item_keeps_the_split_it_has(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES, test=1)
+    assert writer.add(item("a", split="val")).split == "val"
+    assert writer.add(item("b")).split == "test"
+    assert writer.finish().splits == {"train": 0, "val": 1, "test": 1}
+
+
+@pytest.mark.parametrize("other", ["Größe", "GRÖSSE", "gro\u0308ße"])
+def test_names_that_some_disks_take_for_one_are_refused(
+    other: str, tmp_path: Path
+) -> None:
+    DatasetWriter(tmp_path, Plain(), CLASSES).add(item("größe"))
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES, overwrite=True)
+    with pytest.raises(
+        DatasetError, match=rf"^{other}: the dataset has größe, [^\n]+$"
+    ):
+        writer.add(item(other))
+    writer.add(item("größe"))
+    # Of one that was added by another program since, it hears when it finishes.
+    late = DatasetWriter(tmp_path / "late", Plain(), CLASSES)
+    second = DatasetWriter(tmp_path / "late", Plain(), CLASSES)
+    late.add(item("größe"))
+    if other not in second:
+        second.add(item(other))
+        with pytest.raises(DatasetError, match="the same file on many disks"):
+            late.finish()
+
+
+def test_folders_of_a_replaced_image_are_removed(tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Folders(Plain):
+        def write(self, item, folder, split):
+            file = folder / item.source / "part.txt"
+            file.parent.mkdir()
+            file.write_text("")
+            return Record(item.name, split, 2, 2, (item.source,))
+
+    writer = DatasetWriter(tmp_path, Folders(), CLASSES, overwrite=True)
+    writer.add(item("a", source="old"))
+    again = DatasetWriter(tmp_path, Folders(), CLASSES, overwrite=True)
+    again.add(item("a", source="new"))
+    assert not (tmp_path / "old").exists()
+    assert (tmp_path / "new" / "part.txt").is_file()

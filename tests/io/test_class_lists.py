@@ -46,9 +46,14 @@ def test_any_name_survives(tmp_path_factory, names):
 
 def test_our_own_files_may_leave_things_open(tmp_path):
     path = tmp_path / "x.json"
-    entries = [{"name": "cat", "id": None}, {"name": "dog", "id": 1}, "cow"]
+    entries = [
+        {"name": "cat", "id": None, "color": "#123456"},
+        {"name": "dog", "id": 1},
+        "cow",
+    ]
     path.write_text(json.dumps({"classes": entries}))
     classes = read_classes(path)
+    assert classes.colours[0] == "#123456"
     assert classes.ids == (2, 1, 3)
     assert classes.thresholds == (0, 0, 0)
 

@@ -138,6 +138,7 @@ def test_the_description_says_what_the_values_mean(tmp_path, result, image):
         "regions",
         "seconds",
         "provenance",
+        "maps",
     ]
     assert data["image"] == {"width": 8, "height": 10}
     assert data["classes"][1]["id"] == 2

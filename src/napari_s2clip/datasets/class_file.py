@@ -7,16 +7,20 @@ have any. The file keeps both, so that what is read back has the ids it had.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classes import ClassEntry, ClassSet
 from ..io.atomic import replace_text
+from ..io.class_lists import classes_from_dict
 from .format import DatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ..classes import ClassSet
 
 __all__ = [
     "CLASS_FILE",
@@ -59,22 +63,18 @@ def from_indices(
 
 
 def write_classes(folder: Path, classes: ClassSet, **facts: object) -> None:
-    """Write ``classes.json``: for each class index (from 1), id, name, colour.
+    """Write ``classes.json``: a class list with the index of each class, from 1.
 
     ``facts`` stand before the classes.
     """
+    content = classes.to_dict()
     rows = [
-        {
-            "index": index,
-            "id": entry.id,
-            "name": entry.name,
-            "colour": entry.colour,
-            **({"synonyms": list(entry.synonyms)} if entry.synonyms else {}),
-        }
-        for index, entry in enumerate(classes, 1)
+        {"index": index, **entry}
+        for index, entry in enumerate(content.pop("classes"), 1)
     ]
-    content = {**facts, "classes": rows, "background": list(classes.background)}
-    text = json.dumps(content, indent=1, ensure_ascii=False)
+    text = json.dumps(
+        {**facts, "classes": rows, **content}, indent=1, ensure_ascii=False
+    )
     replace_text(folder / CLASS_FILE, text + "\n")
 
 
@@ -90,34 +90,20 @@ def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8-sig"))
+        classes = classes_from_dict(content)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DatasetError(f"{path}: it is no JSON ({error})") from None
-    rows = content.get("classes") if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DatasetError(f'{path}: "classes" must be a list of objects')
-    entries = []
-    for number, row in enumerate(rows):
-        if row.get("index", number + 1) != number + 1:
-            raise DatasetError(
-                f"{path}: classes[{number}].index must be {number + 1}, got "
-                f"{row['index']!r}; list the classes in order"
-            )
-        if "name" not in row:
-            raise DatasetError(f"{path}: classes[{number}].name is missing")
-        entries.append(
-            ClassEntry(
-                row["name"],
-                tuple(row.get("synonyms", ())),
-                row.get("colour", row.get("color", "")),
-                row.get("id"),
-            )
-        )
-    words = content.pop("background", [])
-    try:
-        classes = ClassSet(entries, words if isinstance(words, list) else [])
     except ValueError as error:
         raise DatasetError(f"{path}: {error}") from None
+    rows = content.pop("classes")
+    for number, row in enumerate(rows):
+        index = row.get("index", number + 1) if isinstance(row, dict) else number + 1
+        if index != number + 1:
+            raise DatasetError(
+                f"{path}: classes[{number}].index must be {number + 1}, got "
+                f"{index!r}; list the classes in order"
+            )
     return classes, content
 
 

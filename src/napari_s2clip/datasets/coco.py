@@ -14,7 +14,7 @@ from .coco_files import (
     categories,
     class_set,
     field,
-    image_of,
+    image_path,
     load,
     number,
     pixels_of,
@@ -24,6 +24,7 @@ from .coco_files import (
 from .format import DatasetError, Record
 from .instances import Instance, each
 from .item import Item
+from .own import restored
 from .pictures import write_image
 from .polygons import fill, outlines, rings
 from .rle import compress, decode, decompress, encode
@@ -84,7 +85,7 @@ class Coco:
                     "attributes": {**extra, "instance": one.id},
                 }
             )
-        files, skipped = write_image(item, folder, split)
+        files, skipped = write_image(item, folder, f"images/{split}/{item.name}.png")
         if cut:
             skipped += (
                 f"{cut} objects with holes are several polygons each, cut at the holes",
@@ -106,8 +107,11 @@ class Coco:
 
         Of objects that overlap, the smaller keeps the pixels, and groups lie lowest.
         """
+        return restored(Path(path), self._read(Path(path)))
+
+    def _read(self, path: Path) -> Iterator[Item]:
         taken: set[str] = set()
-        for index, data in load(Path(path), "instances", "segmentation"):
+        for index, data in load(path, "instances", "segmentation"):
             yield from _items(index, data, taken)
 
     def _segmentation(
@@ -204,7 +208,7 @@ def _item(
         notes.append(
             f"{covered} pixels were of more than one object; the smaller has them"
         )
-    found = image_of(index, file_name)
+    found = image_path(index, file_name)
     image, why = pixels_of(found, shape, file_name)
     return Item(
         unique_name(file_name, taken),

@@ -20,7 +20,7 @@ __all__ = [
     "categories",
     "class_set",
     "field",
-    "image_of",
+    "image_path",
     "load",
     "number",
     "pixels_of",
@@ -198,7 +198,7 @@ def class_set(
     return classes, dict(zip(ids, classes.ids, strict=True))
 
 
-def image_of(index: Path, file_name: str) -> Path | None:
+def image_path(index: Path, file_name: str) -> Path | None:
     """The file of an image of an index, where it is in the usual places."""
     relative = PurePosixPath(file_name.replace("\\", "/"))
     inside = [p for p in relative.parts if p not in {"/", "..", "."} and ":" not in p]

@@ -7,13 +7,15 @@ and back: the bridge covers no pixel that the region lacks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._opencv import cv2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Polygon", "fill", "join", "outlines"]
 

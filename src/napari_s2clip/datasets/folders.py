@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
 from .format import DatasetError
+from .item import Item
 
-__all__ = ["files_of", "image_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
-_IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+    import numpy as np
+
+    from ..classes import ClassSet
+
+__all__ = ["files_of", "image_of", "labelled", "part_of"]
+
+_IMAGES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+_PARTS: Final = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
+
+
+def part_of(words: Iterable[str]) -> str | None:
+    """The part of a dataset that one of some words is, as others also call it."""
+    found = (_PARTS.get(word.casefold()) for word in words)
+    return next((part for part in found if part is not None), None)
 
 
 def files_of(folder: Path, suffix: str) -> Iterator[tuple[Path, Path]]:
@@ -43,3 +61,37 @@ def image_of(folder: Path, inside: Path) -> tuple[NDArray[Any], Path] | None:
             except ValueError as error:
                 raise DatasetError(str(error)) from None
     return None
+
+
+def labelled(
+    file: Path,
+    inside: Path,
+    images: Path,
+    labels: NDArray[Any],
+    classes: ClassSet,
+    *,
+    ignore: NDArray[np.bool_] | None = None,
+    **fields: Any,
+) -> Item:
+    """The item of a file of labels and of the image with its name.
+
+    Parameters
+    ----------
+    file : Path
+    inside : Path
+        Of the file in the folder of labels.
+    images : Path
+        The folder where the image lies under the same path.
+    labels, classes, ignore, **fields
+        Of the item.
+    """
+    image = image_of(images, inside)
+    return Item(
+        inside.name.removesuffix(inside.suffix),
+        labels,
+        classes,
+        image=image[0] if image else None,
+        ignore=ignore if ignore is not None and ignore.any() else None,
+        source=str(image[1] if image else file),
+        **({"split": part_of(inside.parts[:-1])} | fields),
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .format import SPLITS
 from .instances import complete, present
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Item:
     pixel_size : tuple of float, optional
         Height and width of a pixel in ``unit``.
     unit : str
+    split : str, optional
+        One of `SPLITS`, where it is decided already.
     source : str
         The file that the image is from.
     provenance : mapping
@@ -72,6 +75,7 @@ class Item:
     ignore: NDArray[np.bool_] | None = None
     pixel_size: tuple[float, float] | None = None
     unit: str = ""
+    split: str | None = None
     source: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     edited: bool | None = None
@@ -105,6 +109,10 @@ class Item:
         size = self.pixel_size
         if size is not None and not all(math.isfinite(s) and s > 0 for s in size):
             raise ValueError(f"pixel_size: must be two lengths above 0, got {size!r}")
+        if self.split is not None and self.split not in SPLITS:
+            raise ValueError(
+                f"split: must be one of {', '.join(SPLITS)}, got {self.split!r}"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:

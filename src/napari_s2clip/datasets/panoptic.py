@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -14,7 +13,7 @@ from .coco_files import (
     categories,
     class_set,
     field,
-    image_of,
+    image_path,
     load,
     number,
     pixels_of,
@@ -24,9 +23,12 @@ from .coco_files import (
 from .format import DatasetError, Record
 from .instances import each, present
 from .item import Item
+from .own import restored
 from .pictures import read_png, write_image, write_png
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from ..classes import ClassSet
 
 __all__ = ["Panoptic"]
@@ -74,7 +76,7 @@ class Panoptic:
         png = f"panoptic_{split}/{image}"
         shifts = np.array([0, 8, 16], np.int32)
         colours = (instances[..., None] >> shifts & 255).astype(np.uint8)
-        files, notes = write_image(item, folder, split)
+        files, notes = write_image(item, folder, f"images/{split}/{item.name}.png")
         skipped += notes
         write_png(folder / png, colours)
         annotation = {"file_name": image, "segments_info": segments}
@@ -95,8 +97,11 @@ class Panoptic:
 
     def read(self, path: Path) -> Iterator[Item]:
         """See `Format.read`; also files of other programs."""
+        return restored(Path(path), self._read(Path(path)))
+
+    def _read(self, path: Path) -> Iterator[Item]:
         taken: set[str] = set()
-        for index, data in load(Path(path), "panoptic", "segments_info"):
+        for index, data in load(path, "panoptic", "segments_info"):
             yield from _items(index, data, taken)
 
     def _segments(
@@ -146,7 +151,7 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
             raise DatasetError(f"{here}.id: {image_id} has no annotation")
         nth = of.pop(image_id)
         item = _segmented(index, annotations[nth], nth, (classes, known))
-        found = image_of(index, file_name)
+        found = image_path(index, file_name)
         image, why = pixels_of(found, item.shape, file_name)
         yield replace(
             item,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,6 +12,8 @@ from ..io.atomic import replacing
 from .format import DatasetError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .item import Item
 
 __all__ = ["NO_IMAGE", "read_png", "write_image", "write_png"]
@@ -53,9 +54,9 @@ def read_png(path: Path) -> NDArray[Any]:
 
 
 def write_image(
-    item: Item, folder: Path, split: str
+    item: Item, folder: Path, file: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Write the image of an item as ``images/SPLIT/NAME.png`` in a dataset's folder.
+    """Write the image of an item as a PNG in a dataset's folder.
 
     8-bit images and grey ones of 16 bits keep their values; others become 8-bit RGB.
 
@@ -76,6 +77,5 @@ def write_image(
     elif image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.ndim == 2):
         image = to_rgb(image).pixels
         notes = (f"the image has values of {kind}; its copy is 8-bit RGB",)
-    file = f"images/{split}/{item.name}.png"
     write_png(folder / file, image)
     return (file,), notes

@@ -5,11 +5,13 @@ Their corners are whole numbers, so whoever fills what is inside gets the same p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["fill", "outlines", "rings"]
 

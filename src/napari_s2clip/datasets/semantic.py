@@ -7,7 +7,6 @@ Trainers that leave the background out (``reduce_zero_label``) read these files 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -21,13 +20,16 @@ from .class_file import (
     to_indices,
     write_classes,
 )
-from .folders import files_of, image_of
+from .folders import files_of, labelled
 from .format import DatasetError, Record
-from .item import Item
+from .own import restored
 from .pictures import read_png, write_image, write_png
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ..classes import ClassSet
+    from .item import Item
 
 __all__ = ["SemanticPNG"]
 
@@ -40,7 +42,7 @@ class SemanticPNG:
 
     def write(self, item: Item, folder: Path, split: str) -> Record:
         """Write the image and the label map."""
-        files, skipped = write_image(item, folder, split)
+        files, skipped = write_image(item, folder, f"images/{split}/{item.name}.png")
         files += (f"masks/{split}/{item.name}.png",)
         values = to_indices(item.labels, item.classes)
         ignore = _ignore(item.classes)
@@ -61,6 +63,9 @@ class SemanticPNG:
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``masks``, and ``images`` where there are some."""
+        return restored(Path(path), self._read(Path(path)))
+
+    def _read(self, path: Path) -> Iterator[Item]:
         classes, facts = require_classes(path)
         ignored = facts.get("ignore", _ignore(classes))
         if not isinstance(ignored, int):
@@ -72,14 +77,8 @@ class SemanticPNG:
                 raise DatasetError(f"{file}: it has colours, not one value a pixel")
             ignore = values == ignored
             labels = from_indices(np.where(ignore, 0, values), ids, file)
-            image = image_of(path / "images", inside)
-            yield Item(
-                file.name.removesuffix(".png"),
-                labels,
-                classes,
-                image=image[0] if image else None,
-                ignore=ignore if ignore.any() else None,
-                source=str(image[1] if image else file),
+            yield labelled(
+                file, inside, path / "images", labels, classes, ignore=ignore
             )
 
 

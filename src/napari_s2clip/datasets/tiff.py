@@ -6,7 +6,6 @@ to ignore), ``instances/train/name.tif`` (int32) and ``classes.json``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -16,14 +15,17 @@ from numpy.typing import NDArray
 
 from ..io.atomic import replacing
 from .class_file import from_indices, require_classes, write_classes
-from .folders import files_of, image_of
+from .folders import files_of, labelled
 from .format import DatasetError, Record
 from .instances import from_ids, lost
-from .item import Item
+from .own import restored
 from .pictures import NO_IMAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ..classes import ClassSet
+    from .item import Item
 
 __all__ = ["Tiff"]
 
@@ -75,6 +77,9 @@ class Tiff:
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``classes.json`` and ``labels``."""
+        return restored(Path(path), self._read(Path(path)))
+
+    def _read(self, path: Path) -> Iterator[Item]:
         classes, _ = require_classes(path)
         ids = {value: value for value in classes.ids}
         for file, inside in files_of(path / "labels", ".tif"):
@@ -89,19 +94,18 @@ class Tiff:
                 if numbers.shape != labels.shape:
                     raise DatasetError(f"{objects}: its size is not that of {file}")
                 instances, of, _ = from_ids(numbers, labels)
-            image = image_of(path / "images", inside)
             size = facts.get("pixel_size")
-            yield Item(
-                file.name.removesuffix(".tif"),
+            yield labelled(
+                file,
+                inside,
+                path / "images",
                 labels,
                 classes,
-                image=image[0] if image else None,
+                ignore=ignore,
                 instances=instances,
                 instance_classes=of,
-                ignore=ignore if ignore.any() else None,
                 pixel_size=(float(size[0]), float(size[1])) if size else None,
                 unit=str(facts.get("unit", "")),
-                source=str(image[1] if image else file),
             )
 
 

@@ -6,10 +6,9 @@ Values count the classes from 1 in their order; 0 is background, 255 void.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,16 @@ from ..classes import ClassEntry, ClassSet
 from ..image import to_rgb
 from ..io.atomic import replace_bytes, replace_text
 from .class_file import from_indices, read_classes, to_indices, write_classes
-from .folders import files_of, image_of
+from .folders import files_of, labelled
 from .format import SPLITS, DatasetError, Record
 from .instances import from_ids, lost
-from .item import Item
+from .own import restored
 from .pictures import NO_IMAGE, read_png, write_png
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .item import Item
 
 __all__ = ["Voc", "colour_map"]
 
@@ -108,6 +112,9 @@ class Voc:
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``SegmentationClass`` and a list of classes."""
+        return restored(Path(path), self._read(Path(path)))
+
+    def _read(self, path: Path) -> Iterator[Item]:
         found = read_classes(path)
         if found is None:
             classes, colours = _label_map(path / "labelmap.txt")
@@ -118,17 +125,16 @@ class Voc:
             values = _indices(file, colours)
             ignore = values == _VOID
             labels = from_indices(np.where(ignore, 0, values), ids, file)
-            image = image_of(path / "JPEGImages", inside)
             instances, of = _objects(path / "SegmentationObject" / inside, labels)
-            yield Item(
-                file.name.removesuffix(".png"),
+            yield labelled(
+                file,
+                inside,
+                path / "JPEGImages",
                 labels,
                 classes,
-                image=image[0] if image else None,
+                ignore=ignore,
                 instances=instances,
                 instance_classes=of,
-                ignore=ignore if ignore.any() else None,
-                source=str(image[1] if image else file),
             )
 
 

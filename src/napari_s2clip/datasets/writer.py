@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from .. import __version__
-from ..io.atomic import reason, replace_text, sweep
+from ..io.atomic import reason, sweep
+from . import own
 from .format import SPLITS, DatasetError, Format, Record
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DatasetWriter", "ItemExistsError", "Report", "split_of"]
 
-_OWN: Final = ".s2clip"
-_INDEX: Final = "dataset.json"
 _FORMAT: Final = 1
 
 
@@ -74,7 +75,8 @@ class DatasetWriter:
     classes : ClassSet
         Their ids are the category ids.
     val, test : float
-        Shares of the images that are for validation and tests.
+        Shares of the images that are for validation and tests. An item that has a
+        split keeps it.
     overwrite : bool
         Whether images that are there already may be replaced.
 
@@ -103,18 +105,13 @@ class DatasetWriter:
         self.overwrite = overwrite
         self._shares = (val, test)
         self._added: dict[str, str] = {}
+        self._records = own.records_of(self.folder)
+        self._index = own.index_of(self.folder)
         with _sentences(self.folder):
             self._records.mkdir(parents=True, exist_ok=True)
             if not self._holds_ours():
-                _replace(self._index, self._header())
-
-    @property
-    def _records(self) -> Path:
-        return self.folder / _OWN / "items"
-
-    @property
-    def _index(self) -> Path:
-        return self.folder / _OWN / _INDEX
+                own.write(self._index, self._header())
+            self._spellings = {_folded(n): n for n in _names(self._records)}
 
     def __contains__(self, name: str) -> bool:
         """Whether an image is in the dataset."""
@@ -129,14 +126,17 @@ class DatasetWriter:
             If it is there and ``overwrite`` is off, or this writer added another image
             of this name.
         DatasetError
-            If it has other classes or cannot be written.
+            If it has other classes, a name that another image has but for upper and
+            lower case, or cannot be written.
         """
         name = item.name
-        if _named(item.classes) != _named(self.classes):
+        if own.named(item.classes) != own.named(self.classes):
             raise DatasetError(f"{name}: its classes are not those of {self.folder}")
         path = self._record(name)
         with _sentences(self.folder):
-            old = _read(path)
+            old = own.read_json(path)
+            there = old["record"]["name"] if old else name
+            _refuse_twins(name, there if there != name else self._spelt(name))
             if name in self._added and self._added[name] != item.source:
                 raise ItemExistsError(
                     f"{name}: both {self._added[name]} and {item.source} have this "
@@ -151,22 +151,15 @@ class DatasetWriter:
             if old is not None:
                 # Old and new files may be mixed from here on, so it is not in there.
                 path.replace(aside)
-            record = self.format.write(item, self.folder, split_of(name, *self._shares))
-            _replace(
-                path,
-                {
-                    "record": record.to_dict(),
-                    "source": item.source,
-                    "edited": item.edited,
-                    "reviewed": item.reviewed,
-                    "provenance": dict(item.provenance),
-                },
-            )
+            split = item.split or split_of(name, *self._shares)
+            record = self.format.write(item, self.folder, split)
+            own.write(path, {"record": record.to_dict(), **own.facts(item)})
             self._added[name] = item.source
-            before = _read(aside)
+            self._spellings[_folded(name)] = name
+            before = own.read_json(aside)
             if before is not None:
                 for file in set(before["record"]["files"]) - set(record.files):
-                    (self.folder / file).unlink(missing_ok=True)
+                    _remove(self.folder / file)
                 aside.unlink(missing_ok=True)
         return record
 
@@ -181,6 +174,9 @@ class DatasetWriter:
         """
         with _sentences(self.folder):
             records = _Records(self._records)
+            spellings: dict[str, str] = {}
+            for name in records.names:
+                _refuse_twins(name, spellings.setdefault(_folded(name), name))
             self.format.finish(self.folder, records, self.classes)
             images, skipped = [], []
             sources: dict[str, int] = {}
@@ -201,9 +197,13 @@ class DatasetWriter:
             header["images"] = images
             header["provenance"] = [json.loads(text) for text in sources]
             header["skipped"] = [list(pair) for pair in skipped]
-            _replace(self._index, header)
+            own.write(self._index, header)
             sweep(self.folder)
         return Report(len(images), objects, splits, tuple(skipped))
+
+    def _spelt(self, name: str) -> str:
+        """How the image of a name is spelt in the dataset."""
+        return self._spellings.get(_folded(name), name)
 
     def _record(self, name: str) -> Path:
         return self._records / f"{name}.json"
@@ -221,7 +221,7 @@ class DatasetWriter:
         }
 
     def _holds_ours(self) -> bool:
-        there = _read(self._index)
+        there = own.read_json(self._index)
         if there is None:
             return False
         ours = json.loads(json.dumps(self._header()))
@@ -231,7 +231,7 @@ class DatasetWriter:
                     f"{self.folder}: it holds a dataset with {field} "
                     f"{there.get(field)!r}, not {ours[field]!r}; choose another folder"
                 )
-        if [(c["id"], c["name"]) for c in there["classes"]] != _named(self.classes):
+        if [(c["id"], c["name"]) for c in there["classes"]] != own.named(self.classes):
             raise DatasetError(
                 f"{self.folder}: it holds a dataset with other classes; choose another "
                 "folder"
@@ -243,8 +243,8 @@ class _Records(Sequence[Record]):
     """Records on the disk, read when they are asked for: there may be many."""
 
     def __init__(self, folder: Path) -> None:
-        names = sorted(p.name[:-5] for p in folder.iterdir() if p.suffix == ".json")
-        self._paths = [folder / f"{name}.json" for name in names]
+        self.names = _names(folder)
+        self._paths = [folder / f"{name}.json" for name in self.names]
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -262,8 +262,29 @@ class _Records(Sequence[Record]):
         return (_stored(path) for path in self._paths)
 
 
-def _named(classes: ClassSet) -> list[tuple[int, str]]:
-    return list(zip(classes.ids, classes.names, strict=True))
+def _names(records: Path) -> list[str]:
+    return sorted(p.name[:-5] for p in records.iterdir() if p.suffix == ".json")
+
+
+def _folded(name: str) -> str:
+    """What file systems that are blind to case and accents' spelling compare."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _refuse_twins(name: str, other: str) -> None:
+    if name != other:
+        raise DatasetError(
+            f"{name}: the dataset has {other}, which is the same file on many disks; "
+            "give one of them another name"
+        )
+
+
+def _remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _options(form: Any) -> dict[str, Any]:
@@ -272,22 +293,10 @@ def _options(form: Any) -> dict[str, Any]:
     return {f.name: getattr(form, f.name) for f in fields(form)}
 
 
-def _replace(path: Path, data: Mapping[str, Any]) -> None:
-    replace_text(path, json.dumps(data, ensure_ascii=False))
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return _stored(path)
-    except FileNotFoundError:
-        return None
-
-
 def _stored(path: Path) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DatasetError(f"{path}: it is damaged ({error}); remove it") from error
+    data = own.read_json(path)
+    if data is None:
+        raise DatasetError(f"{path}: it was removed meanwhile; finish again")
     return data
 
 

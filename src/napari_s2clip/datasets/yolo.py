@@ -7,10 +7,9 @@ cutting off and rounding give its column and row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,11 @@ from .folders import files_of, image_of
 from .format import SPLITS, DatasetError, Record
 from .instances import each, lost
 from .item import Item
+from .own import restored
 from .pictures import write_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Yolo"]
 
@@ -80,7 +83,7 @@ class Yolo:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_text(path, "".join(f"{row}\n" for row in rows))
         # After its rows: trainers take an image without them for one without objects.
-        files, notes = write_image(item, folder, split)
+        files, notes = write_image(item, folder, f"images/{split}/{item.name}.png")
         files, skipped = (*files, text), skipped + notes
         height, width = item.shape
         return Record(item.name, split, height, width, files, objects, skipped)
@@ -107,6 +110,9 @@ class Yolo:
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``data.yaml``, ``labels`` and ``images``."""
+        return restored(Path(path), self._read(Path(path)))
+
+    def _read(self, path: Path) -> Iterator[Item]:
         classes = _classes(path / _INDEX)
         for file, inside in files_of(path / "labels", ".txt"):
             found = image_of(path / "images", inside)

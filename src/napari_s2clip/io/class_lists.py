@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..classes import ClassEntry, ClassSet
+from .atomic import replace_text
 
 __all__ = ["classes_from_dict", "read_classes", "write_classes"]
 
@@ -90,9 +91,7 @@ def write_classes(
         raise ValueError(f"{path}: name it .json or .yaml")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path}: it exists; overwrite it or choose another name")
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    new.replace(path)
+    replace_text(path, text)
 
 
 def classes_from_dict(content: Any) -> ClassSet:
@@ -161,7 +160,7 @@ def _own(entry: Any, index: int) -> str | ClassEntry:
     return ClassEntry(
         entry["name"],
         tuple(synonyms),
-        entry.get("colour") or "",
+        entry.get("colour") or entry.get("color") or "",
         entry.get("id"),
         0.0 if threshold is None else threshold,
     )
