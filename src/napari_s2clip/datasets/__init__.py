@@ -5,6 +5,7 @@
 
 from .coco import Coco
 from .format import SPLITS, DatasetError, Format, Record
+from .huggingface import HuggingFace
 from .instances import Instance, connected, from_ids
 from .item import Item
 from .panoptic import Panoptic
@@ -22,6 +23,7 @@ __all__ = [
     "DatasetError",
     "DatasetWriter",
     "Format",
+    "HuggingFace",
     "Instance",
     "Item",
     "ItemExistsError",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 FORMATS: dict[str, type[Format]] = {
-    form.name: form for form in (Coco, Panoptic, Yolo, Voc, SemanticPNG, Tiff)
+    form.name: form
+    for form in (Coco, Panoptic, Yolo, Voc, SemanticPNG, Tiff, HuggingFace)
 }
 """Formats by name; their fields are options."""

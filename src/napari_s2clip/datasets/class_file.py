@@ -97,6 +97,7 @@ def read_classes(folder: Path) -> tuple[ClassSet, dict[str, Any]] | None:
     except ValueError as error:
         raise DatasetError(f"{path}: {error}") from None
     rows = content.pop("classes")
+    content.pop("background", None)
     for number, row in enumerate(rows):
         index = row.get("index", number + 1) if isinstance(row, dict) else number + 1
         if index != number + 1:

@@ -10,7 +10,13 @@ from typing import Any
 from ..classes import ClassEntry, ClassSet
 from .atomic import replace_text
 
-__all__ = ["classes_from_dict", "read_classes", "write_classes"]
+__all__ = [
+    "classes_from_dict",
+    "names_by_number",
+    "parse_yaml",
+    "read_classes",
+    "write_classes",
+]
 
 _YAML = {".yaml", ".yml"}
 
@@ -50,7 +56,7 @@ def read_classes(path: str | Path) -> ClassSet:
         if suffix == ".json":
             return _from_data(json.loads(text))
         if suffix in _YAML:
-            return _from_data(_parse_yaml(text))
+            return _from_data(parse_yaml(text))
         lines = (line.partition("#")[0].strip() for line in text.splitlines())
         return ClassSet([line for line in lines if line])
     except json.JSONDecodeError as error:
@@ -107,7 +113,23 @@ def classes_from_dict(content: Any) -> ClassSet:
     return _from_data(content)
 
 
-def _parse_yaml(text: str) -> Any:
+def names_by_number(content: Any, field: str) -> dict[int, str]:
+    """Names of classes by their numbers, from a list or a mapping that may be anything.
+
+    Raises
+    ------
+    ValueError
+        If it is neither; the message begins with ``field`` or the number.
+    """
+    if isinstance(content, list):
+        return _texts(dict(enumerate(content)))
+    if isinstance(content, Mapping):
+        return _texts({_whole(key, field): name for key, name in content.items()})
+    raise ValueError(f"{field}: it is no list of names")
+
+
+def parse_yaml(text: str) -> Any:
+    """The content of YAML, or `ValueError` with one line."""
     import yaml
 
     try:
@@ -182,24 +204,23 @@ def _coco(categories: list[Any]) -> dict[int, Any]:
 
 
 def _named(content: Any, field: str) -> ClassSet:
-    if isinstance(content, list):
-        return _numbered(dict(enumerate(content)))
-    if isinstance(content, Mapping):
-        numbers = {_whole(key, field): name for key, name in content.items()}
-        return _numbered(numbers)
-    raise ValueError(f"{field}: it is no list of names")
+    return _numbered(names_by_number(content, field))
 
 
-def _numbered(names: Mapping[int, Any]) -> ClassSet:
-    for number, name in names.items():
-        if not isinstance(name, str):
-            raise ValueError(f"name of {number}: {name!r} is no text")
+def _numbered(names: dict[int, Any]) -> ClassSet:
     kept = [
         names[number]
-        for number in sorted(names)
+        for number in sorted(_texts(names))
         if not (number == 0 and names[0].strip().casefold() == "background")
     ]
     return ClassSet(kept)
+
+
+def _texts(names: dict[int, Any]) -> dict[int, str]:
+    for number, name in names.items():
+        if not isinstance(name, str):
+            raise ValueError(f"name of {number}: {name!r} is no text")
+    return names
 
 
 def _whole(value: Any, where: str) -> int:
