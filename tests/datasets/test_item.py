@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,8 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_s2clip import ClassSet
-from napari_s2clip.datasets import Item, connected, from_ids
+from napari_s2clip.datasets import Item, SemanticPNG, Voc, connected, from_ids
 from napari_s2clip.datasets.instances import each, present
+from napari_s2clip.datasets.item import MAX_NAME, safe_name
+from napari_s2clip.io.files import read_image
 
 CLASSES = ClassSet(["cat", "dog"])
 LABELS = np.array([[1, 0, 2], [0, 1, 2]])
@@ -89,3 +93,22 @@ def test_each_is_every_pixel_once(instances: np.ndarray) -> None:
     np.testing.assert_array_equal(seen, instances)
     assert [one.id for one in found] == np.unique(instances[instances > 0]).tolist()
     assert present(instances).tolist() == [one.id for one in found]
+
+
+def test_names_are_made_safe() -> None:
+    assert safe_name(" a/b\\c:d\n. ") == "a_b_c_d_"
+    assert safe_name("..") == safe_name("") == "image"
+    long = safe_name("ä" * 300)
+    assert len(long.encode()) <= MAX_NAME - 60
+    assert Item(long, np.ones((1, 1), int), ClassSet(["a"])).name == long
+
+
+def test_contrast_is_used_where_values_cannot_be_kept(tmp_path: Path) -> None:
+    image = np.array([[10.0, 15.0, 20.0]])
+    item = Item("a", np.ones((1, 3), int), ClassSet(["a"]), image, contrast=(10, 20))
+    SemanticPNG().write(item, tmp_path, "train")
+    pixels = read_image(tmp_path / "images/train/a.png")
+    assert pixels[0, :, 0].tolist() == [0, 128, 255]
+    Voc().write(item, tmp_path, "train")
+    pixels = read_image(tmp_path / "JPEGImages/a.jpg")
+    assert abs(pixels[0, :, 0].astype(int) - [0, 128, 255]).max() <= 3

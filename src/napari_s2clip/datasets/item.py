@@ -16,7 +16,7 @@ from .instances import complete, present
 if TYPE_CHECKING:
     from ..classes import ClassSet
 
-__all__ = ["MAX_NAME", "Attributes", "Item"]
+__all__ = ["MAX_NAME", "Attributes", "Item", "safe_name"]
 
 Attributes: TypeAlias = Mapping[int, Mapping[str, float | str | bool]]
 """By instance id: ``score``, ``crowd`` (a group, not one object), and so on."""
@@ -58,6 +58,9 @@ class Item:
         Whether people changed the labels, and looked through them.
     notes : tuple of str
         What a reader could not bring in, a sentence each.
+    contrast : tuple of float, optional
+        Values of the image that are shown as black and white; formats of 8 bits take
+        them where they cannot keep the values.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Item:
     edited: bool | None = None
     reviewed: bool | None = None
     notes: tuple[str, ...] = ()
+    contrast: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -164,6 +168,16 @@ class Item:
             raise ValueError(
                 f"instances: {odd} has pixels of another class; use from_ids"
             )
+
+
+def safe_name(text: str) -> str:
+    """A text as a name of items, which are names of files on every system."""
+    name = "".join(
+        c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in text
+    )
+    # Room is left for the numbers of slices and tiles.
+    kept = name.encode(errors="replace")[: MAX_NAME - 60].decode(errors="ignore")
+    return kept.strip(" .") or "image"
 
 
 def _check_map(array: Any, where: str) -> None:

@@ -66,7 +66,7 @@ class Voc:
             skipped += (NO_IMAGE,)
         else:
             files.append(f"JPEGImages/{item.name}.jpg")
-            skipped += _write_jpeg(folder / files[0], item.name, item.image)
+            skipped += _write_jpeg(folder / files[0], item, item.image)
         classes = to_indices(item.labels, item.classes).astype(np.uint8)
         ids = np.array([0, *sorted(of)])
         objects = np.searchsorted(ids, found)
@@ -138,18 +138,19 @@ class Voc:
             )
 
 
-def _write_jpeg(path: Path, name: str, image: NDArray[Any]) -> tuple[str, ...]:
+def _write_jpeg(path: Path, item: Item, image: NDArray[Any]) -> tuple[str, ...]:
     from PIL import Image
 
     if max(image.shape[:2]) > _LONGEST:
         raise DatasetError(
-            f"{name}: a JPEG has sides of up to {_LONGEST} px, this image has "
+            f"{item.name}: a JPEG has sides of up to {_LONGEST} px, this image has "
             f"{max(image.shape[:2])}; export tiles"
         )
     notes: tuple[str, ...] = ()
     if image.dtype != np.uint8 or image.shape[2:] == (4,):
         notes = (f"the image has values of {image.dtype}; its copy is 8-bit RGB",)
-        image = to_rgb(image).pixels
+        limits = None if image.dtype == np.uint8 else item.contrast
+        image = to_rgb(image, contrast_limits=limits).pixels
     # Into memory: Pillow does not see it when a disk takes a part of its bytes only.
     data = io.BytesIO()
     # Colours at full resolution: edges are what this is about.

@@ -8,12 +8,16 @@ from .saved import belongs_to, collect_annotations
 from .segmentation import add_segmentation
 from .show import Shown, show_result
 from .tell import apply_classes
+from .training import objects_of, training_data
+from .training_data import Objects, TrainingData
 
 __all__ = [
     "KEY",
     "STAGES",
+    "Objects",
     "OutputSet",
     "Shown",
+    "TrainingData",
     "add_segmentation",
     "apply_classes",
     "apply_edit",
@@ -22,7 +26,9 @@ __all__ = [
     "collect_annotations",
     "is_edited",
     "is_ours",
+    "objects_of",
     "outputs_of",
     "restore_layers",
     "show_result",
+    "training_data",
 ]
