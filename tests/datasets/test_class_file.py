@@ -17,10 +17,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     entries = [ClassEntry("cat", ("tom",), "#123456", 9, 0.5), ClassEntry("große")]
     classes = ClassSet(entries, ["sky"])
     write_classes(tmp_path, classes, ignore=255)
-    assert require_classes(tmp_path) == (
-        classes,
-        {"ignore": 255, "background": ["sky"]},
-    )
+    assert require_classes(tmp_path) == (classes, {"ignore": 255})
     rows = json.loads((tmp_path / "classes.json").read_text("utf-8"))["classes"]
     assert [row["index"] for row in rows] == [1, 2]
 
