@@ -30,7 +30,7 @@ from napari_s2clip.models.errors import WeightsNotFound
 from napari_s2clip.progress import Progress
 from napari_s2clip.results import REGION_COLUMNS
 
-OF_ALL = (".s2clip", "contact-sheet.html", "summary.json")
+OF_ALL = (".s2clip", "contact-sheet.html")
 """Beside the files of images in a folder of results."""
 
 
@@ -561,9 +561,7 @@ def test_inputs_with_one_stem_are_told_apart(model, run, photo, out, tmp_path):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "photo.png").write_bytes(photo.read_bytes())
     assert run(photo, tmp_path / "PHOTO.jpg", photo)[0] == 0
-    assert {p.name for p in out.glob("*.json")} == {
-        *("photo_png.json", "PHOTO_jpg.json", "summary.json")
-    }
+    assert {p.name for p in out.glob("*.json")} == {"photo_png.json", "PHOTO_jpg.json"}
     assert run(photo, tmp_path / "deep" / "photo.png")[0] == 0
     assert (out / "deep" / "photo_png.json").exists()
     assert len(model.calls) == 3  # photo.png was there

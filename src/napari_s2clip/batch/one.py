@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..image import to_rgb
 from ..io.open_image import open_image
-from ..io.results import Stack, write_segmentation
+from ..io.results import MAPS, Stack, write_segmentation
 from ..maps import discard
 from ..planes.from_file import whole_target
 from ..results import Segmentation
@@ -86,7 +86,7 @@ class Found:
 
     def close(self) -> None:
         """Remove maps that lie on the disk until they are written."""
-        for stage in ("coarse", "regions", "refined", "owners"):
+        for stage in MAPS:
             discard(getattr(self.result, stage))
 
 
@@ -158,7 +158,7 @@ def segment(
     one = len(target.planes) == 1 and len(target.shape) == 2
     maps = {
         stage: _only(getattr(several, stage)) if one else getattr(several, stage)
-        for stage in ("coarse", "regions", "refined", "owners")
+        for stage in MAPS
     }
     result = Segmentation(
         classes=several.classes,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from ..io.atomic import replace_text
+from .inputs import OWN_FOLDER
 from .journal import read_entries
 from .thumbnails import thumbnail_path
 
@@ -22,8 +23,8 @@ __all__ = ["ClassCount", "FolderSummary", "summarise", "write_summary"]
 _PAGE: Final = 200
 """Images on one sheet; more of them are slow to look at."""
 
-SUMMARY: Final = "summary.json"
-SHEET: Final = "contact-sheet{}.html"
+_SUMMARY: Final = "summary.json"  # beside images it could be that of summary.png
+_SHEET: Final = "contact-sheet{}.html"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
 def write_summary(
     out: Path, classes: ClassSet, facts: Mapping[str, Any]
 ) -> tuple[FolderSummary, Path]:
-    """Write ``summary.json`` and the sheets of all images that are in a folder.
+    """Write ``.s2clip/summary.json`` and the sheets of all images that are in a folder.
 
     Parameters
     ----------
@@ -167,13 +168,14 @@ def write_summary(
         path.unlink()
         extra += 1
     replace_text(
-        out / SUMMARY, json.dumps({**facts, **summary.to_dict()}, indent=2) + "\n"
+        out / OWN_FOLDER / _SUMMARY,
+        json.dumps({**facts, **summary.to_dict()}, indent=2) + "\n",
     )
     return summary, _sheet_path(out, 1)
 
 
 def _sheet_path(out: Path, number: int) -> Path:
-    return out / SHEET.format("" if number == 1 else f"-{number}")
+    return out / _SHEET.format("" if number == 1 else f"-{number}")
 
 
 _STYLE: Final = """

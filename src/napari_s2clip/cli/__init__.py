@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     from ..demo import command as demo
-    from . import features, models, segment
+    from . import export, features, import_, models, segment
 
     parser = argparse.ArgumentParser(
         prog=PROGRAM, description="Segment images by class names, without training."
@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, module, text, more in (
         ("segment", segment, "segment image files by class names", segment.MORE),
+        ("export", export, "turn results into a dataset for training", export.MORE),
+        ("import", import_, "turn a dataset into label files", import_.MORE),
         ("demo", demo, "segment procedural scenes with the built-in models", _DEMO),
         ("models", models, "show, download, check and add models", models.MORE),
         ("features", features, "show or clear the features on disk", features.MORE),

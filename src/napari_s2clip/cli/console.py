@@ -20,6 +20,7 @@ __all__ = [
     "EXPECTED",
     "PROGRAM",
     "ProgressBar",
+    "StepBar",
     "TransferBar",
     "UsageError",
     "complain",
@@ -125,6 +126,23 @@ class ProgressBar(_Bar):
         if progress.seconds_left and progress.to_compute > 1:
             words.append(f"{in_words(progress.seconds_left)} left")
         self._bar.set_postfix_str(", ".join(words))
+
+
+class StepBar(_Bar):
+    """Images of an export or import, on standard error."""
+
+    def __init__(self, total: int | None, *, enabled: bool) -> None:
+        self._total = total
+        if enabled:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, leave=False, unit="image")
+
+    def step(self, number: int, name: str) -> None:
+        """Show which image is at hand, counted from 0."""
+        if self._bar is not None:
+            self._bar.n = number
+            self._bar.set_description_str(name)
 
 
 class TransferBar(_Bar):

@@ -209,21 +209,22 @@ def tiff_pixels(tiff: TiffFile, page: TiffPage) -> NDArray[Any]:
     """Pixels of a page as grey, RGB or RGBA, not yet turned upright."""
     from tifffile import EXTRASAMPLE, PHOTOMETRIC, PLANARCONFIG
 
-    kind = page.photometric
+    facts = page.keyframe  # pages of one kind are described once
+    kind = facts.photometric
     if kind in {PHOTOMETRIC.SEPARATED, PHOTOMETRIC.CIELAB, PHOTOMETRIC.YCBCR}:
         raise ValueError("colours need imagecodecs or another reader")
     array = np.asarray(page.asarray())
-    samples = page.samplesperpixel
-    if samples > 1 and page.planarconfig == PLANARCONFIG.SEPARATE:
+    samples = facts.samplesperpixel
+    if samples > 1 and facts.planarconfig == PLANARCONFIG.SEPARATE:
         array = np.moveaxis(array.reshape(samples, *array.shape[-2:]), 0, -1)
     else:
-        rows = (page.imagelength, page.imagewidth)
+        rows = (facts.imagelength, facts.imagewidth)
         array = array.reshape(*rows, samples) if samples > 1 else array.reshape(rows)
     if array.dtype.kind == "c":
         raise _Refused("the TIFF holds complex numbers; save their magnitude")
     if kind == PHOTOMETRIC.PALETTE:
         # Eight-bit palettes are stored as 16 bits: 257 times the value, or 256 times.
-        table = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+        table = (np.asarray(facts.colormap).T >> 8).astype(np.uint8)
         return np.asarray(table[array])
     if kind == PHOTOMETRIC.MINISWHITE and array.dtype.kind in "bu":
         array = ~array
@@ -232,11 +233,11 @@ def tiff_pixels(tiff: TiffFile, page: TiffPage) -> NDArray[Any]:
     colours = 3 if kind == PHOTOMETRIC.RGB else 1
     alpha: list[int] = [
         colours + i
-        for i, extra in enumerate(page.extrasamples)
+        for i, extra in enumerate(facts.extrasamples)
         if extra == EXTRASAMPLE.UNASSALPHA
     ]
     if colours == 1:
-        if samples > 2 or EXTRASAMPLE.UNSPECIFIED in page.extrasamples:
+        if samples > 2 or EXTRASAMPLE.UNSPECIFIED in facts.extrasamples:
             raise _Refused(f"the TIFF holds {samples} channels; {_ONE_PLANE}")
         return array[..., [0, 0, 0, 1]] if alpha else array[..., 0]
     # Premultiplied colours are already composited on black.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..results import Segmentation
 
 __all__ = [
+    "MAPS",
     "SUFFIXES",
     "TEMPORARY",
     "Stack",
@@ -33,6 +34,7 @@ SUFFIXES = (
     "_coarse.tif",
     "_regions.tif",
     "_refined.tif",
+    "_owners.tif",
     "_coarse.png",
     "_regions.png",
     "_refined.png",
@@ -47,7 +49,10 @@ _PNG_LEVEL = 1  # of zlib: photographs hardly get smaller by working longer
 TEMPORARY: Final = ".napari-s2clip-"
 """How the names of folders begin in which files are not complete yet."""
 
-_MAPS: Final = {"coarse": np.uint16, "regions": np.int32, "refined": np.uint16}
+MAPS: Final = ("coarse", "regions", "refined", "owners")
+"""Each is one file."""
+
+_OF_CLASSES: Final = frozenset({"coarse", "refined"})
 
 
 @dataclass(frozen=True)
@@ -162,7 +167,8 @@ def write_segmentation(
     -------
     list of Path
         ``STEM_coarse.tif`` and ``STEM_refined.tif`` (label values, uint16),
-        ``STEM_regions.tif`` (region ids, int32), a ``.png`` with legend for each,
+        ``STEM_regions.tif`` and ``STEM_owners.tif`` (region ids, int32; owners are
+        those of the refined map), a ``.png`` with legend for the first three,
         ``STEM_regions.csv`` (`napari_s2clip.results.REGION_COLUMNS`, NaN left empty)
         and ``STEM.json``: image size, classes, pixel counts by map and label value,
         what the maps are known by (`digest_of`), provenance, seconds.
@@ -210,12 +216,13 @@ def _write(
     counts, digests = {}, {}
     names = {0: result.classes.name_of(0)}
     names |= dict(zip(result.classes.ids, result.classes.names, strict=True))
-    for stage, dtype in _MAPS.items():
+    for stage in MAPS:
         labels = getattr(result, stage)
+        dtype = np.uint16 if stage in _OF_CLASSES else np.int32
         if labels.dtype != dtype:
             labels = np.asarray(labels).astype(dtype)
         facts: dict[str, Any] = {"stage": stage}
-        if stage == "regions":
+        if stage not in _OF_CLASSES:
             facts["values"] = "0 is no region, others are ids of the region table"
         counts[stage] = write_map(
             new[f"_{stage}.tif"],
@@ -223,9 +230,10 @@ def _write(
             shape=stack.shape,
             axes=stack.axes,
             facts=facts,
-            names=None if stage == "regions" else names,
+            names=names if stage in _OF_CLASSES else None,
         )
         digests[stage] = digest_of(labels)
+    del counts["owners"]
     counts["regions"] = _by_class(counts["regions"], result)
     if pictures:
         _draw(result, image, new, stack)

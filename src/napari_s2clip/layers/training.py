@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from ..datasets.item import safe_name
+from ..datasets.region_scores import region_scores
 from ..planes.geometry import current_index, shown_axes
 from .entry import entry_of
 from .label_names import Kinds, kinds_of
@@ -195,20 +196,8 @@ def _pixel_size(
 
 
 def _known(output: OutputSet | None) -> dict[int, dict[str, float]]:
-    """What runs said of regions; the score is that of reviews, p · s."""
-    found: dict[int, dict[str, float]] = {}
-    if output is None:
-        return found
-    table = output.region_table
-    for region, p, s in zip(
-        table["region"], table["mean_probability"], table["sam_score"], strict=True
-    ):
-        values = {"mean_probability": float(p), "sam_score": float(s)}
-        values = {k: round(v, 6) for k, v in values.items() if math.isfinite(v)}
-        if values:
-            values["score"] = round(math.prod(values.values()), 6)
-        found[int(region)] = values
-    return found
+    """What runs said of regions."""
+    return {} if output is None else region_scores(output.region_table)
 
 
 def _reviewed(review: Decisions | None) -> dict[tuple[int, ...], bool]:
