@@ -4,14 +4,18 @@ A `Job` says what is done with every image, `find_inputs` which images there are
 `run_job` does it into a folder whose journal lets a job that was stopped go on.
 """
 
+from .cluster import Cluster, ClusterError
 from .inputs import Input, find_inputs, read_list
 from .job import Job
 from .journal import JournalError
-from .run import BatchProgress, Outcome, run_job
+from .report import BatchProgress
+from .run import Outcome, run_job
 from .summary import FolderSummary, summarise, write_summary
 
 __all__ = [
     "BatchProgress",
+    "Cluster",
+    "ClusterError",
     "FolderSummary",
     "Input",
     "Job",

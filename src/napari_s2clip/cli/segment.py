@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from .options import (
 from .segment_arguments import add_arguments
 
 if TYPE_CHECKING:
-    from ..batch import FolderSummary, Input, Job, Outcome
+    from ..batch import Cluster, FolderSummary, Input, Job, Outcome
     from ..pipeline import S2CLIP
 
 __all__ = ["MORE", "add_arguments", "run"]
@@ -44,21 +45,32 @@ def run(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     if options.dry_run:
         return _dry_run(job, inputs, options)
-    from ..batch import run_job
+    from ..batch import run_job, write_summary
 
     images: list[dict[str, Any]] = []
-    with ProgressBar(enabled=not options.quiet and sys.stderr.isatty()) as bar:
-        started = time.perf_counter()
-        bar.begin(f"loading {options.model}")
-        model = job.load(download=options.download, progress=bar, check=False)
-        check_settings(model, job.settings)  # what is wrong with them is said once
-        loaded = time.perf_counter() - started
-        talks = not options.quiet and options.json != "-"
+    facts = _facts(job, options)
+    started = time.perf_counter()
+    seconds = facts["seconds"] = {"load": 0.0, "total": 0.0}
+    talks = not options.quiet and options.json != "-"
+    with (
+        ProgressBar(enabled=not options.quiet and sys.stderr.isatty()) as bar,
+        _cluster(options) as cluster,
+    ):
+
+        def load() -> S2CLIP:
+            bar.begin(f"loading {options.model}")
+            model = job.load(download=options.download, progress=bar, check=False)
+            check_settings(model, job.settings)  # what is wrong is said once
+            facts["device"], facts["precision"] = str(model.device), model.precision
+            seconds["load"] = time.perf_counter() - started
+            return model
+
         for outcome in run_job(
             job,
             inputs,
             options.out,
-            model=model,
+            model=load,
+            cluster=cluster,
             overwrite=options.overwrite,
             again=options.again,
             progress=bar.show,
@@ -70,15 +82,26 @@ def run(options: argparse.Namespace) -> int:
             elif talks:
                 bar.clear()
                 say(_line(outcome, options.out))
-    facts = _facts(job, model, options)
-    facts["seconds"] = {"load": loaded, "total": time.perf_counter() - started}
-    summary, sheet = _summarise(job, facts, options.out)
+    seconds["total"] = time.perf_counter() - started
+    summary, sheet = write_summary(options.out, job.classes, facts)
     if talks and len(inputs) > 1:
-        for line in _totals(summary, images, facts["seconds"], sheet):
+        for line in _totals(summary, images, seconds, sheet):
             say(line)
     if options.json is not None:
         _write_summary({**facts, "images": images}, options.json)
     return 0 if all(image["ok"] for image in images) else 1
+
+
+def _cluster(options: argparse.Namespace) -> AbstractContextManager[Cluster | None]:
+    """The cluster that the options name, if they do."""
+    from ..batch import Cluster
+
+    if not options.workers and not options.scheduler:
+        return nullcontext()
+    try:
+        return Cluster(options.workers, options.scheduler)
+    except ValueError as error:
+        raise UsageError(f"--{error}") from error
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -167,12 +190,13 @@ def _dry_run(job: Job, inputs: list[Input], options: argparse.Namespace) -> int:
     return 1 if counts["refuse"] else 0
 
 
-def _facts(job: Job, model: S2CLIP, options: argparse.Namespace) -> dict[str, Any]:
+def _facts(job: Job, options: argparse.Namespace) -> dict[str, Any]:
+    """What the summaries say of the job; the device is the one that was found."""
     return {
         "software": f"{PROGRAM} {__version__}",
         "model": options.model,
-        "device": str(model.device),
-        "precision": model.precision,
+        "device": job.device,
+        "precision": job.precision,
         **job.classes.to_dict(),
         "settings": job.settings.model_dump(mode="json"),
     }
@@ -209,14 +233,6 @@ def _line(outcome: Outcome, out: Path) -> str:
 def _with_option(reason: str) -> str:
     """A sentence that names the option of this program."""
     return reason.replace("allow overwriting", "allow overwriting (--overwrite)")
-
-
-def _summarise(
-    job: Job, facts: dict[str, Any], out: Path
-) -> tuple[FolderSummary, Path]:
-    from ..batch import write_summary
-
-    return write_summary(out, job.classes, facts)
 
 
 def _totals(

@@ -67,6 +67,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the encoded images on disk, or take them from there (see features)",
     )
+    add(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="so many processes of this computer, one a GPU, share the images (needs "
+        "napari-s2clip[distributed])",
+    )
+    add(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS",
+        help="a scheduler of dask.distributed, such as tcp://host:8786, whose workers "
+        "do it; they see the images and --out under the same paths",
+    )
     add("--dry-run", action="store_true", help="say what would be done, and do nothing")
     add(
         "--json",
