@@ -1,0 +1,110 @@
+"""Jobs that are killed: nothing is half written, lost, or done twice."""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_s2clip.batch.journal import read_entries
+from napari_s2clip.io.results import TEMPORARY
+
+from .batch_child import IMAGES
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="processes are forked and limited as on Linux"
+)
+KILLS = 50
+ROOT = Path(__file__).parents[2]
+
+Work = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
+    """A job in a child of a process that has everything imported."""
+    folder = tmp_path_factory.mktemp("warm")
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.batch.batch_child", folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+
+        def work(folder: Path, **options: Any) -> dict[str, Any]:
+            job = {"step": None, "tear": None, "folder": str(folder)} | options
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield work
+        process.stdin.close()
+        assert process.wait() == 0
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What lies under names that somebody reads, but the journal, which tells times."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+        and path.suffix != ".new"
+        and not any(p.startswith(TEMPORARY) for p in path.relative_to(folder).parts)
+        and path.name not in {"journal.jsonl", "lock"}
+    }
+
+
+def done(folder: Path) -> dict[str, dict[str, int]]:
+    """Finished images, and numbers that tell whether a file is written anew."""
+    return {
+        name: {file: (folder / file).stat().st_ino for file in entry["files"]}
+        for name, entry in read_entries(folder).items()
+        if entry["event"] == "done"
+    }
+
+
+def assert_sound(folder: Path, known: dict[str, bytes]) -> None:
+    for name, content in files(folder).items():
+        # They tell of all images that there are.
+        if name.endswith(("summary.json", "contact-sheet.html")):
+            assert content.endswith(b"\n")
+        else:
+            assert content == known[name], name
+
+
+def test_a_killed_job_is_whole_so_far_and_goes_on(work: Work, tmp_path: Path) -> None:
+    whole = tmp_path / "whole" / "out"
+    end = work(whole)
+    assert end["code"] == 0
+    assert len(end["said"]["done"]) == IMAGES
+    known, steps = files(whole), end["steps"]
+    fate = random.Random(7)
+    kills = torn = 0
+    while kills < KILLS:
+        folder = tmp_path / str(kills) / "out"
+        tear = fate.choice([None, fate.randrange(900)])
+        end = work(folder, step=fate.randrange(steps), tear=tear)
+        if end["code"] == 0:  # the last files are small
+            shutil.rmtree(folder)
+            continue
+        assert end["code"] < 0
+        kills += 1
+        assert_sound(folder, known)
+        before = done(folder)
+        torn += any(folder.rglob(f"{TEMPORARY}*"))
+        end = work(folder)
+        assert end["code"] == 0
+        said = end["said"]
+        assert sorted(said.get("skipped", [])) == sorted(before)
+        assert len(said.get("done", [])) == IMAGES - len(before)
+        after = done(folder)
+        assert before.items() <= after.items()  # nothing was done twice
+        assert files(folder) == known
+        assert not any(folder.rglob(f"{TEMPORARY}*"))
+    assert torn
