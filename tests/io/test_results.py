@@ -91,6 +91,7 @@ def test_a_map_of_one_pixel_stays_a_plane(tmp_path, result, image):
         coarse=result.coarse[:1, :1],
         regions=result.regions[:1, :1],
         refined=result.refined[:1, :1],
+        owners=result.owners[:1, :1],
     )
     write_segmentation(tiny, image[:1, :1], tmp_path, "a")
     assert tifffile.imread(tmp_path / "a_regions.tif").tolist() == [[1]]
@@ -188,7 +189,7 @@ def test_existing_files_are_not_touched(tmp_path, result, image):
     write_segmentation(result, image, tmp_path, "a", overwrite=True)
     assert tifffile.imread(tmp_path / "a_refined.tif").shape == (10, 8)
     write_segmentation(result, image, tmp_path, "other")
-    with pytest.raises(FileExistsError, match="and 7 more"):
+    with pytest.raises(FileExistsError, match="and 8 more"):
         refuse_existing(output_paths(tmp_path, "a"))
 
 

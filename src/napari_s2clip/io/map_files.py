@@ -68,8 +68,8 @@ def write_map(
     with TiffWriter(path, bigtiff=large) as tiff:
         if isinstance(labels, np.ndarray) or max(height, width) <= _TILE:
             each = (np.asarray(_plane(labels, n)) for n in range(planes))
-            if planes == 1:
-                tiff.write(next(each).reshape(shape), **options)
+            if planes == 1 or width == 1:  # tifffile draws narrow planes together
+                tiff.write(np.stack(list(each)).reshape(shape), **options)
             else:
                 tiff.write(each, shape=shape, dtype=dtype, **options)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,11 +51,14 @@ def open_image(path: str | Path) -> OpenedImage:
         with path.open("rb") as stream:
             start = stream.read(8)
         if start.startswith(TIFF):
-            from .tiff_stack import open_stack
+            from .tiff_stack import open_stack, plane_scale
 
             stack = open_stack(path)
             if stack is not None:
                 return stack
+            plane = of_array(read_image(path), (), path)
+            size, unit = plane_scale(path)
+            return replace(plane, pixel_size=size, unit=unit)
         elif start.startswith(b"\x93NUMPY"):
             return _open_npy(path)
         else:

@@ -83,13 +83,16 @@ class Stack:
 
     def cut(self, result: Segmentation) -> Segmentation:
         """The slice that is drawn, in memory."""
-        if len(result.coarse.shape) == 2:
-            return result
-        part = (self.plane, slice(None, None, self.step), slice(None, None, self.step))
         table = result.region_table
+        part: tuple[int | slice, ...] = (slice(None, None, self.step),) * 2
+        if len(result.coarse.shape) == 3:
+            table = table[table["plane"] == self.plane]
+            part = (self.plane, *part)
+        elif self.step == 1:
+            return result
         return replace(
             result,
-            region_table=table[table["plane"] == self.plane],
+            region_table=table,
             coarse=np.asarray(result.coarse[part]),
             regions=np.asarray(result.regions[part]),
             refined=np.asarray(result.refined[part]),

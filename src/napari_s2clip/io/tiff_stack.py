@@ -17,9 +17,9 @@ from .tiff_scale import pixel_size_of
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
-__all__ = ["open_stack"]
+__all__ = ["open_stack", "plane_scale"]
 
-_NAMES: Final = {"Q": "axis", "I": "z", "S": "sample"}
+_NAMES: Final = {"I": "z"}
 
 
 def open_stack(path: Path) -> OpenedImage | None:
@@ -50,33 +50,51 @@ def open_stack(path: Path) -> OpenedImage | None:
     return opened
 
 
+def plane_scale(path: Path) -> tuple[tuple[float, float] | None, str]:
+    """Height and width of a pixel of a TIFF that `read_image` has read, and the unit.
+
+    Raises
+    ------
+    OSError
+    """
+    from tifffile import TiffFile
+
+    with TiffFile(path) as tiff:
+        return pixel_size_of(tiff, _images(tiff)[0]) or (None, "")
+
+
+def _images(tiff: TiffFile) -> list[TiffPageSeries]:
+    """Images of full size; there may be smaller copies."""
+    return [s for s in tiff.series if not s.keyframe.is_reduced] or list(tiff.series)
+
+
 def _open(tiff: TiffFile) -> OpenedImage | None:
-    full = [s for s in tiff.series if not s.keyframe.is_reduced] or list(tiff.series)
+    full = _images(tiff)
     if not full:
         return None
     series = full[0]
-    sizes = dict(zip(series.axes, series.shape, strict=True))
-    planes = [a for a, n in sizes.items() if a not in "YXS" and n > 1]
-    if not planes or not {"Y", "X"} <= sizes.keys():
+    lengths = list(zip(series.axes, series.shape, strict=True))
+    hidden = [i for i, (a, _) in enumerate(lengths) if a not in "YXS"]
+    if all(lengths[i][1] == 1 for i in hidden) or not {"Y", "X"} <= set(series.axes):
         # One plane; `read_image` reads it, or says what is wrong.
         return None
     notes: tuple[str, ...] = ()
     if len(full) > 1:
         notes = (f"the first of {len(full)} images in the file",)
-    hidden = [a for a in series.axes if a not in "YXS"]
-    shape = tuple(sizes[a] for a in hidden)
+    shape = tuple(lengths[i][1] for i in hidden)
     data: Any
     if _one_a_page(series, math.prod(shape)):
         data = _Pages(tiff, series, shape)
     else:
         data = _whole(series, hidden)
-    axes = tuple(_name(a, hidden) for a in hidden)
+    letters = [lengths[i][0] for i in hidden]
+    axes = tuple(_name(a, n, len(hidden)) for n, a in enumerate(letters))
     size, unit = pixel_size_of(tiff, series) or (None, "")
     return OpenedImage(
         data,
         (*axes, "y", "x"),
         rgb=data.ndim == len(hidden) + 3,
-        channel_axis=hidden.index("C") if "C" in hidden else None,
+        channel_axis=letters.index("C") if "C" in letters else None,
         pixel_size=size,
         unit=unit,
         notes=notes,
@@ -84,33 +102,30 @@ def _open(tiff: TiffFile) -> OpenedImage | None:
     )
 
 
-def _name(axis: str, hidden: list[str]) -> str:
-    name = _NAMES.get(axis, axis.lower())
+def _name(letter: str, number: int, count: int) -> str:
+    if letter != "Q":
+        return _NAMES.get(letter, letter.lower())
     # tifffile calls all axes that it does not know Q.
-    if axis != "Q":
-        return name
-    return "z" if len(hidden) == 1 else f"axis{hidden.index(axis)}"
+    return "z" if count == 1 else f"axis{number}"
 
 
 def _one_a_page(series: TiffPageSeries, planes: int) -> bool:
     """Whether each page is a plane: rows, columns, colours."""
     page = series.keyframe
-    sides = {a: n for a, n in zip(series.axes, series.shape, strict=True) if a in "YX"}
+    lengths = dict(zip(series.axes, series.shape, strict=True))
     return (
         len(series.pages) == planes
-        and (page.imagelength, page.imagewidth) == (sides["Y"], sides["X"])
-        and series.axes.rstrip("S").endswith("YX")
-        and page.samplesperpixel == dict(zip(series.axes, series.shape)).get("S", 1)  # noqa: B905
+        and (page.imagelength, page.imagewidth) == (lengths["Y"], lengths["X"])
+        and series.axes.replace("S", "").endswith("YX")
+        and page.samplesperpixel == lengths.get("S", 1)
     )
 
 
-def _whole(series: TiffPageSeries, hidden: list[str]) -> NDArray[Any]:
+def _whole(series: TiffPageSeries, hidden: list[int]) -> NDArray[Any]:
     """All pixels, with rows, columns and colours last."""
     pixels = np.asarray(series.asarray())
-    order = [series.axes.index(a) for a in (*hidden, "Y", "X")]
-    if "S" in series.axes:
-        order.append(series.axes.index("S"))
-    return pixels.transpose(order)
+    last = [series.axes.index(a) for a in "YXS" if a in series.axes]
+    return pixels.transpose([*hidden, *last])
 
 
 class _Pages:
