@@ -6,9 +6,11 @@ import pytest
 
 from napari_s2clip.io.atomic import (
     reason,
+    remove,
     replace_bytes,
     replace_text,
     replacing,
+    replacing_folder,
     sweep,
 )
 
@@ -68,3 +70,80 @@ def test_reasons_are_one_phrase(number: int) -> None:
     text = reason(OSError(number, os.strerror(number)))
     assert text
     assert "\n" not in text
+
+
+def fill(folder: Path, text: str) -> None:
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "file.txt").write_text(text)
+
+
+def text_of(folder: Path) -> str:
+    return (folder / "deep" / "file.txt").read_text()
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    with replacing_folder(path) as new:
+        fill(new, "first")
+        assert not path.exists()
+    with replacing_folder(path) as new:
+        fill(new, "second")
+        assert text_of(path) == "first"
+    assert text_of(path) == "second"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "x")])
+def test_what_was_there_stays_if_writing_stops(
+    tmp_path: Path, error: BaseException
+) -> None:
+    path = tmp_path / "a"
+    with replacing_folder(path) as new:
+        fill(new, "first")
+
+    def stopped(replacing_one: object, target: Path) -> None:
+        with replacing_one(target) as new:
+            if replacing_one is replacing:
+                new.write_text("half")
+            else:
+                fill(new, "half")
+            raise error
+
+    for replacing_one, target in ((replacing_folder, path), (replacing, path / "b")):
+        with pytest.raises(type(error)):
+            stopped(replacing_one, target)
+    assert text_of(path) == "first"
+    assert list(tmp_path.iterdir()) == [path]
+    assert [p.name for p in path.iterdir()] == ["deep"]
+
+
+def test_what_was_there_comes_back_if_the_last_step_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    with replacing_folder(path) as new:
+        fill(new, "first")
+    rename = Path.rename
+
+    def fail(self: Path, target: Path) -> Path:
+        if self.suffix == ".new":
+            raise PermissionError(errno.EACCES, "in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(PermissionError) as caught, replacing_folder(path) as new:
+        fill(new, "second")
+    assert reason(caught.value).startswith("it may not be written to")
+    assert text_of(path) == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_folders_and_nothing_are_removed(tmp_path: Path) -> None:
+    fill(tmp_path / "folder", "")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    remove(tmp_path / "link")
+    assert (tmp_path / "folder").exists()
+    for name in ("folder", "file", "nothing"):
+        remove(tmp_path / name)
+    assert not list(tmp_path.iterdir())

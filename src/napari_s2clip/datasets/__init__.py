@@ -8,6 +8,7 @@ from .format import SPLITS, DatasetError, Format, Record
 from .huggingface import HuggingFace
 from .instances import Instance, connected, from_ids
 from .item import Item
+from .ome_zarr import OmeZarr
 from .panoptic import Panoptic
 from .semantic import SemanticPNG
 from .tiff import Tiff
@@ -27,6 +28,7 @@ __all__ = [
     "Instance",
     "Item",
     "ItemExistsError",
+    "OmeZarr",
     "Panoptic",
     "Record",
     "Report",
@@ -42,6 +44,6 @@ __all__ = [
 
 FORMATS: dict[str, type[Format]] = {
     form.name: form
-    for form in (Coco, Panoptic, Yolo, Voc, SemanticPNG, Tiff, HuggingFace)
+    for form in (Coco, Panoptic, Yolo, Voc, SemanticPNG, Tiff, HuggingFace, OmeZarr)
 }
 """Formats by name; their fields are options."""

@@ -20,6 +20,7 @@ from .format import DatasetError, Record
 from .instances import from_ids, lost
 from .own import restored
 from .pictures import NO_IMAGE
+from .units import centimetres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,18 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Tiff"]
 
 _IGNORE: Final = 65_535
-_CENTIMETRES: Final = {
-    "m": 100.0,
-    "cm": 1.0,
-    "mm": 0.1,
-    "um": 1e-4,
-    "µm": 1e-4,
-    "nm": 1e-7,
-    "micrometer": 1e-4,
-    "micron": 1e-4,
-    "nanometer": 1e-7,
-    "millimeter": 0.1,
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +105,7 @@ def _write(path: Path, pixels: NDArray[Any], item: Item) -> None:
     options: dict[str, Any] = {}
     if item.pixel_size is not None:
         facts = {"pixel_size": list(item.pixel_size), "unit": item.unit}
-        scale = _CENTIMETRES.get(item.unit)
+        scale = centimetres(item.unit)
         height, width = (s * (scale or 1) for s in item.pixel_size)
         options["resolution"] = (1 / width, 1 / height)
         options["resolutionunit"] = "CENTIMETER" if scale else "NONE"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import shutil
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from .. import __version__
-from ..io.atomic import reason, sweep
+from ..io.atomic import reason, remove, sweep
 from . import own
 from .format import SPLITS, DatasetError, Format, Record
 
@@ -159,7 +158,7 @@ class DatasetWriter:
             before = own.read_json(aside)
             if before is not None:
                 for file in set(before["record"]["files"]) - set(record.files):
-                    _remove(self.folder / file)
+                    remove(self.folder / file)
                 aside.unlink(missing_ok=True)
         return record
 
@@ -277,14 +276,6 @@ def _refuse_twins(name: str, other: str) -> None:
             f"{name}: the dataset has {other}, which is the same file on many disks; "
             "give one of them another name"
         )
-
-
-def _remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _options(form: Any) -> dict[str, Any]:

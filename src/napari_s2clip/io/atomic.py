@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: a reader sees the old one or the new."""
+"""Files and folders that are replaced as a whole: there is the old one or the new."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["reason", "replace_bytes", "replace_text", "replacing", "sweep", "sync"]
+__all__ = [
+    "reason",
+    "remove",
+    "replace_bytes",
+    "replace_text",
+    "replacing",
+    "replacing_folder",
+    "sweep",
+    "sync",
+]
 
 _NEW: Final = re.compile(r"\.[0-9a-f]{32}\.new")
+
 
 _REASONS: Final = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -55,6 +65,53 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename in {None, str(new), new}:
             error.filename = str(path)  # the name that the user knows
         raise
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill beside ``path``, which takes its place at the end.
+
+    What was there is moved away first and removed last, because no system replaces a
+    folder in one step. Whoever is stopped between the two leaves no folder of this
+    name, never a half one.
+
+    Yields
+    ------
+    Path
+        Does not exist yet.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what was there stays.
+    """
+    mark = uuid.uuid4().hex
+    new, old = path.with_name(f".{mark}.new"), path.with_name(f".{mark}.old")
+    try:
+        yield new
+        for file in new.rglob("*"):
+            if file.is_file():
+                sync(file)
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(old)
+        try:
+            new.rename(path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                old.rename(path)
+            raise
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    remove(old)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def replace_bytes(path: Path, data: bytes) -> None:
