@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
+from pycocotools.mask import encode
 
 from napari_s2clip import ClassSet
 from napari_s2clip.classes import ClassEntry
@@ -21,7 +22,7 @@ from napari_s2clip.datasets import (
     from_ids,
 )
 
-from .maps import label_maps
+from .maps import label_maps, masks
 
 CLASSES = ClassSet([ClassEntry("cat", colour="#123456", id=7), "große Katze", "dog"])
 MANY = ClassSet([f"class {n}" for n in range(300)])
@@ -205,6 +206,89 @@ def test_the_smaller_of_two_objects_has_the_pixels(tmp_path: Path) -> None:
     assert item.attributes == {2: {"score": 0.25}}
     assert "annotations[2]" in item.notes[0]
     assert item.notes[1].startswith("4 pixels")
+
+
+def test_groups_of_pycocotools_lie_below_single_objects(tmp_path: Path) -> None:
+    whole, corner = np.ones((3, 4), np.uint8), np.zeros((3, 4), np.uint8)
+    corner[0, :2] = 1
+    data = foreign(annotations__image_id=40, images__id=40)
+    data["images"].append({"id": 7, "file_name": "y.jpg", "height": 1, "width": 1})
+    data["annotations"] = [
+        # A group smaller than the object: its pixels are the object's all the same.
+        {"image_id": 40, "category_id": 9, "segmentation": runs(corner), "iscrowd": 1},
+        {"image_id": 40, "category_id": 0, "segmentation": runs(whole), "iscrowd": 0},
+    ]
+    first, second = read(tmp_path, data)
+    assert (first.labels == 1).all()
+    assert first.notes[0].startswith("2 pixels")
+    assert first.attributes == {1: {"crowd": True}}
+    assert (second.name, second.labels.tolist()) == ("y", [[0]])
+
+
+def runs(mask: np.ndarray) -> dict:
+    """Compressed by pycocotools, as files have it."""
+    encoded = encode(np.asfortranarray(mask))
+    return {**encoded, "counts": encoded["counts"].decode("ascii")}
+
+
+@settings(max_examples=30, deadline=None)
+@given(mask=masks)
+def test_runs_of_pycocotools_are_read(mask: np.ndarray) -> None:
+    height, width = mask.shape
+    data = foreign(
+        images__height=height,
+        images__width=width,
+        annotations__segmentation=runs(mask.astype(np.uint8)),
+        annotations__iscrowd=1,
+    )
+    with TemporaryDirectory() as folder:
+        (item,) = read(Path(folder), data)
+    np.testing.assert_array_equal(item.labels, mask)
+
+
+def test_fields_that_are_not_needed_may_be_missing(tmp_path: Path) -> None:
+    annotation = {
+        "image_id": 0.0,
+        "category_id": 9.0,
+        "segmentation": [[0, 0, 2, 0, 2, 2, 0, 2], [3, 0, 4, 0, 4, 1, 3, 1]],
+    }
+    data = foreign(images__license=3)
+    boxes = [{"segmentation": given} for given in ([], None, {})]
+    data["annotations"] = [annotation, *({**annotation, **box} for box in boxes)]
+    (item,) = read(tmp_path, data)
+    assert item.labels.tolist() == [[9, 9, 0, 9], [9, 9, 0, 0], [0] * 4]
+    assert item.instance_classes == {1: 9}
+    # What has no segmentation is told, each.
+    lines = [f"annotations[{n}] has no segmentation" for n in (1, 2, 3)]
+    assert [note[: len(lines[0])] for note in item.notes[:3]] == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("instances_val2017.json", "val"),
+        ("train.json", "train"),
+        ("valid/_annotations.coco.json", "val"),
+        ("annotations.json", None),
+    ],
+)
+def test_the_split_is_known_by_the_name(
+    tmp_path: Path, name: str, split: str | None
+) -> None:
+    file = tmp_path / "set" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(foreign()))
+    (item,) = Coco().read(file)
+    assert item.split == split
+
+
+def test_large_and_odd_ids_of_categories_are_numbered(tmp_path: Path) -> None:
+    data = foreign(annotations__category_id=70_000)
+    data["categories"] = [{"id": n, "name": f"c {n}"} for n in (70_000, 3, 12)]
+    (item,) = read(tmp_path, data)
+    assert item.classes.ids == (1, 3, 12)
+    assert item.labels.max() == 1
+    assert item.classes.name_of(1) == "c 70000"
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,10 @@ def test_what_is_read_is_what_was_written(labels: np.ndarray) -> None:
     ids = (np.arange(labels.size) % 5 * 70_000).reshape(labels.shape)
     instances, classes, _ = from_ids(ids, labels)
     image = (labels * 80).astype(np.uint8)
-    crowd = {next(iter(classes), 1): {"crowd": True}} if classes else {}
-    given = Item("ü b", labels, CLASSES, image, instances, classes, crowd)
+    known = {n: {"score": n / 7e6, "a": "ü"} for n in classes}
+    if classes:
+        known[min(classes)] = {"crowd": True}
+    given = Item("ü b", labels, CLASSES, image, instances, classes, known)
     with TemporaryDirectory() as folder:
         index = json.loads(write(Path(folder), given).read_text(encoding="utf-8"))
         (back,) = Panoptic().read(Path(folder))
@@ -42,7 +44,7 @@ def test_what_is_read_is_what_was_written(labels: np.ndarray) -> None:
     np.testing.assert_array_equal(back.instances, instances)
     np.testing.assert_array_equal(back.image, image)
     assert back.instance_classes == classes
-    assert back.attributes == crowd
+    assert back.attributes == known
     assert (back.name, back.classes) == (given.name, CLASSES)
     assert not back.notes
     # What panopticapi asks for: the same ids in both, and these areas.
@@ -53,6 +55,16 @@ def test_what_is_read_is_what_was_written(labels: np.ndarray) -> None:
     assert areas == dict(zip(values.tolist(), counts.tolist(), strict=True))
     assert annotation["image_id"] == index["images"][0]["id"]
     assert all(kind["isthing"] == 1 for kind in index["categories"])
+
+
+def test_scores_of_other_programs_are_read(tmp_path: Path) -> None:
+    index = write(tmp_path, Item("a", MAP, CLASSES, split="val"))
+    index = index.with_name("panoptic_val.json")
+    data = json.loads(index.read_text())
+    data["annotations"][0]["segments_info"][0]["score"] = 0.5
+    index.write_text(json.dumps(data))
+    (item,) = Panoptic().read(index)
+    assert item.attributes == {1: {"score": 0.5}}
 
 
 def test_stuff_is_one_segment_and_this_is_said(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .coco_files import (
+    attributes_of,
     categories,
     class_set,
     field,
@@ -18,6 +19,7 @@ from .coco_files import (
     load,
     number,
     pixels_of,
+    split_of,
     unique_name,
     write_index,
 )
@@ -194,7 +196,7 @@ def _item(
         area = int(np.count_nonzero(mask))
         crowd = bool(annotation.get("iscrowd", 0))
         parts[own] = (not crowd, -area, value, (x, y, mask))
-        attributes[own] = _attributes(annotation, crowd=crowd)
+        attributes[own] = attributes_of(annotation)
     labels = np.zeros(shape, np.int32)
     instances = np.zeros(shape, np.int32)
     covered = 0
@@ -218,6 +220,7 @@ def _item(
         instances,
         {n: parts[n][2] for n in parts},
         {n: a for n, a in attributes.items() if a},
+        split=split_of(index),
         source=str(found or file_name),
         notes=(*notes, *why),
     )
@@ -233,18 +236,6 @@ def _numbers(annotations: list[Mapping[str, Any]]) -> list[int]:
     if len(set(own)) == len(annotations):
         return own
     return list(range(1, len(annotations) + 1))
-
-
-def _attributes(annotation: Mapping[str, Any], *, crowd: bool) -> dict[str, Any]:
-    extra = annotation.get("attributes")
-    found = {
-        str(key): value
-        for key, value in (extra.items() if isinstance(extra, dict) else ())
-        if isinstance(value, str | int | float) and key != "instance"
-    }
-    if isinstance(annotation.get("score"), int | float):
-        found["score"] = annotation["score"]
-    return found | ({"crowd": True} if crowd else {})
 
 
 def _part(given: Any, shape: tuple[int, int], where: str) -> _Part:

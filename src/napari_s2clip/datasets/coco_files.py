@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..classes import ClassEntry, ClassSet
 from ..io.atomic import replacing
 from ..io.files import read_image
+from .folders import part_of
 from .format import SPLITS, DatasetError, Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "attributes_of",
     "categories",
     "class_set",
     "field",
@@ -24,6 +26,7 @@ __all__ = [
     "load",
     "number",
     "pixels_of",
+    "split_of",
     "unique_name",
     "write_index",
 ]
@@ -161,6 +164,25 @@ def number(data: Any, name: str, where: str) -> int:
     if value != int(value) or value < 0:
         raise DatasetError(f"{where}.{name}: must be a whole number, got {value!r}")
     return int(value)
+
+
+def attributes_of(annotation: Mapping[str, Any]) -> dict[str, Any]:
+    """What else is known of an object: ``attributes``, the score, if it is a group."""
+    extra = annotation.get("attributes")
+    found = {
+        str(key): value
+        for key, value in (extra.items() if isinstance(extra, Mapping) else ())
+        if isinstance(value, str | int | float) and key != "instance"
+    }
+    if isinstance(annotation.get("score"), int | float):
+        found["score"] = annotation["score"]
+    return found | ({"crowd": True} if annotation.get("iscrowd") else {})
+
+
+def split_of(index: Path) -> str | None:
+    """The part that an index is of, by its name or that of its folder."""
+    word = index.stem.rpartition("_")[2].rstrip("0123456789")
+    return part_of([word, index.parent.name])
 
 
 def class_set(

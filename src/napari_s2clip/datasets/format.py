@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from .item import Item
 
-__all__ = ["SPLITS", "DatasetError", "Format", "Record"]
+__all__ = ["NO_ATTRIBUTES", "SPLITS", "DatasetError", "Format", "Record"]
 
 SPLITS = ("train", "val", "test")
 """Parts of a dataset."""
+
+NO_ATTRIBUTES: Final = "scores and whatever else is known of objects have no place"
 
 
 class DatasetError(ValueError):

@@ -168,17 +168,13 @@ def each(instances: NDArray[Any], classes: Mapping[int, int]) -> Iterator[Instan
 def lost(
     classes: Mapping[int, int],
     attributes: Mapping[int, Mapping[str, Any]],
-    *,
-    ids: bool = False,
 ) -> tuple[str, ...]:
-    """What a format without groups loses of instances, a sentence each.
+    """What a format loses of instances that has no groups and counts them from 1.
 
     Parameters
     ----------
     classes : mapping of int to int
     attributes : mapping of int to mapping
-    ids : bool
-        Whether the format keeps their ids; else it counts them from 1.
     """
     groups = [n for n in classes if attributes.get(n, {}).get("crowd")]
     notes: tuple[str, ...] = ()
@@ -186,7 +182,7 @@ def lost(
         notes = (
             f"{len(groups)} groups are written as objects, each as if it were one",
         )
-    if not ids and max(classes, default=0) != len(classes):
+    if max(classes, default=0) != len(classes):
         notes += ("instances are numbered anew, from 1 in the order of their ids",)
     return notes
 

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from .item import Item
 
-__all__ = ["facts", "index_of", "named", "read_json", "records_of", "restored", "write"]
+__all__ = [
+    "facts",
+    "index_of",
+    "named",
+    "read_json",
+    "records_of",
+    "restored",
+    "size_of",
+    "write",
+]
 
 _FOLDER: Final = ".s2clip"
 
@@ -72,9 +81,7 @@ def restored(path: Path, items: Iterable[Item]) -> Iterator[Item]:
     DatasetError
         If a file of ours is damaged.
     """
-    path = path.absolute()
-    homes = [path] if path.is_dir() else path.parents[:2]
-    home = next((folder for folder in homes if index_of(folder).is_file()), None)
+    home = _home(path)
     if home is None:
         yield from items
         return
@@ -96,6 +103,26 @@ def restored(path: Path, items: Iterable[Item]) -> Iterator[Item]:
                 f"{file}: it is damaged ({error!r}); remove it"
             ) from error
         yield found
+
+
+def size_of(path: Path, name: str) -> tuple[int, int] | None:
+    """Height and width of an image that we wrote; None if it is not known."""
+    home = _home(path)
+    data = None if home is None else read_json(records_of(home) / f"{name}.json")
+    record = data.get("record") if data else None
+    if not isinstance(record, dict):
+        return None
+    height, width = record.get("height"), record.get("width")
+    if isinstance(height, int) and isinstance(width, int):
+        return height, width
+    return None
+
+
+def _home(path: Path) -> Path | None:
+    """The folder of a dataset that we wrote and that a path is of."""
+    path = path.absolute()
+    homes = [path] if path.is_dir() else path.parents[:2]
+    return next((folder for folder in homes if index_of(folder).is_file()), None)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

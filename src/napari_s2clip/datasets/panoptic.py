@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .coco_files import (
+    attributes_of,
     categories,
     class_set,
     field,
@@ -17,6 +18,7 @@ from .coco_files import (
     load,
     number,
     pixels_of,
+    split_of,
     unique_name,
     write_index,
 )
@@ -59,7 +61,8 @@ class Panoptic:
         segments = []
         stuff = {item.classes.id_of(name) for name in self.stuff}
         for one in each(instances, classes):
-            crowd = bool(item.attributes.get(one.id, {}).get("crowd", False))
+            extra = dict(item.attributes.get(one.id, {}))
+            crowd = bool(extra.pop("crowd", False))
             crowd &= one.class_id not in stuff  # only things come in groups
             segments.append(
                 {
@@ -68,6 +71,8 @@ class Panoptic:
                     "area": one.area,
                     "bbox": list(one.bbox),
                     "iscrowd": int(crowd),
+                    # The format lets segments have more fields.
+                    **({"attributes": extra} if extra else {}),
                 }
             )
         if item.ignore is not None and item.ignore.any():
@@ -157,6 +162,7 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
             item,
             name=unique_name(file_name, taken),
             image=image,
+            split=split_of(index),
             source=str(found or file_name),
             notes=(*item.notes, *why),
         )
@@ -190,8 +196,8 @@ def _segmented(
         if kind not in known:
             raise DatasetError(f"{where}.category_id: there is no category {kind}")
         of[own] = known[kind]
-        if segment.get("iscrowd"):
-            attributes[own] = {"crowd": True}
+        if extra := attributes_of(segment):
+            attributes[own] = extra
     ids = present(instances)
     odd = next((n for n in ids.tolist() if n not in of), None)
     if odd is not None:

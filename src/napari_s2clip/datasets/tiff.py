@@ -17,7 +17,7 @@ from ..io.atomic import replacing
 from .class_file import from_indices, require_classes, write_classes
 from .folders import files_of, labelled
 from .format import DatasetError, Record
-from .instances import from_ids, lost
+from .instances import from_ids
 from .own import restored
 from .pictures import NO_IMAGE
 from .units import centimetres
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ..classes import ClassSet
-    from .item import Item
+    from .item import Attributes, Item
 
 __all__ = ["Tiff"]
 
@@ -46,7 +46,7 @@ class Tiff:
             labels[item.ignore] = _IGNORE
         found, of = item.objects()
         maps: dict[str, NDArray[Any]] = {"labels": labels, "instances": found}
-        skipped = lost(of, item.attributes, ids=True)
+        skipped: tuple[str, ...] = ()
         if item.image is None:
             skipped += (NO_IMAGE,)
         else:
@@ -54,7 +54,8 @@ class Tiff:
         files = []
         for kind, pixels in maps.items():
             files.append(f"{kind}/{split}/{item.name}.tif")
-            _write(folder / files[-1], pixels, item)
+            known = item.attributes if kind == "instances" else {}
+            _write(folder / files[-1], pixels, item, known)
         height, width = item.shape
         return Record(item.name, split, height, width, tuple(files), len(of), skipped)
 
@@ -77,12 +78,15 @@ class Tiff:
             labels = from_indices(np.where(ignore, 0, values), ids, file)
             instances: NDArray[np.int32] | None = None
             of: dict[int, int] = {}
+            attributes: dict[int, dict[str, Any]] = {}
+            notes: tuple[str, ...] = ()
             objects = path / "instances" / inside
             if objects.is_file():
-                numbers, _ = _read(objects)
+                numbers, about = _read(objects)
                 if numbers.shape != labels.shape:
                     raise DatasetError(f"{objects}: its size is not that of {file}")
-                instances, of, _ = from_ids(numbers, labels)
+                instances, of, notes = from_ids(numbers, labels)
+                attributes = _attributes(about, objects)
             size = facts.get("pixel_size")
             yield labelled(
                 file,
@@ -93,18 +97,32 @@ class Tiff:
                 ignore=ignore,
                 instances=instances,
                 instance_classes=of,
+                attributes=attributes,
+                notes=notes,
                 pixel_size=(float(size[0]), float(size[1])) if size else None,
                 unit=str(facts.get("unit", "")),
             )
 
 
-def _write(path: Path, pixels: NDArray[Any], item: Item) -> None:
+def _attributes(facts: dict[str, Any], path: Path) -> dict[int, dict[str, Any]]:
+    try:
+        known = dict(facts.get("attributes", {}))
+        return {int(number): dict(one) for number, one in known.items()}
+    except (TypeError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: attributes must be objects by the numbers of instances ({error})"
+        ) from None
+
+
+def _write(path: Path, pixels: NDArray[Any], item: Item, known: Attributes) -> None:
     from tifffile import imwrite
 
     facts: dict[str, Any] = {}
+    if known:
+        facts["attributes"] = {str(n): dict(one) for n, one in known.items()}
     options: dict[str, Any] = {}
     if item.pixel_size is not None:
-        facts = {"pixel_size": list(item.pixel_size), "unit": item.unit}
+        facts |= {"pixel_size": list(item.pixel_size), "unit": item.unit}
         scale = centimetres(item.unit)
         height, width = (s * (scale or 1) for s in item.pixel_size)
         options["resolution"] = (1 / width, 1 / height)

@@ -13,37 +13,27 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..classes import ClassEntry, ClassSet
 from ..image import to_rgb
 from ..io.atomic import replace_bytes, replace_text
 from .class_file import from_indices, read_classes, to_indices, write_classes
 from .folders import files_of, labelled
-from .format import SPLITS, DatasetError, Record
+from .format import NO_ATTRIBUTES, SPLITS, DatasetError, Record
 from .instances import from_ids, lost
 from .own import restored
 from .pictures import NO_IMAGE, read_png, write_png
+from .voc_classes import colour_map, label_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ..classes import ClassSet
     from .item import Item
 
-__all__ = ["Voc", "colour_map"]
+__all__ = ["Voc"]
 
 _VOID: Final = 255
 _LISTS: Final = Path("ImageSets", "Segmentation")
 _LONGEST: Final = 65_500  # px, of a JPEG
-
-
-def colour_map() -> NDArray[np.uint8]:
-    """The 256 colours of VOC: bits of the index, spread over red, green and blue."""
-    index = np.arange(256)
-    colours = np.zeros((256, 3), np.int64)
-    for step in range(8):
-        for channel in range(3):
-            bit = (index >> (3 * step + channel)) & 1
-            colours[:, channel] |= bit << (7 - step)
-    return colours.astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -69,6 +59,8 @@ class Voc:
             skipped += _write_jpeg(folder / files[0], item, item.image)
         classes = to_indices(item.labels, item.classes).astype(np.uint8)
         ids = np.array([0, *sorted(of)])
+        if item.attributes:
+            skipped += (NO_ATTRIBUTES,)
         objects = np.searchsorted(ids, found)
         for kind, values in (("Class", classes), ("Object", objects)):
             file = f"Segmentation{kind}/{item.name}.png"
@@ -116,16 +108,16 @@ class Voc:
 
     def _read(self, path: Path) -> Iterator[Item]:
         found = read_classes(path)
-        if found is None:
-            classes, colours = _label_map(path / "labelmap.txt")
-        else:
-            classes, colours = found[0], None
+        classes, colours = label_map(path) if found is None else (found[0], None)
+        splits = _splits(path)
         ids = dict(enumerate(classes.ids, 1))
         for file, inside in files_of(path / "SegmentationClass", ".png"):
             values = _indices(file, colours)
             ignore = values == _VOID
             labels = from_indices(np.where(ignore, 0, values), ids, file)
-            instances, of = _objects(path / "SegmentationObject" / inside, labels)
+            instances, of, notes = _objects(
+                path / "SegmentationObject" / inside, labels
+            )
             yield labelled(
                 file,
                 inside,
@@ -135,6 +127,8 @@ class Voc:
                 ignore=ignore,
                 instances=instances,
                 instance_classes=of,
+                split=splits.get(inside.stem),
+                notes=notes,
             )
 
 
@@ -164,14 +158,28 @@ def _write_jpeg(path: Path, item: Item, image: NDArray[Any]) -> tuple[str, ...]:
 
 def _objects(
     path: Path, labels: NDArray[Any]
-) -> tuple[NDArray[np.int32] | None, dict[int, int]]:
+) -> tuple[NDArray[np.int32] | None, dict[int, int], tuple[str, ...]]:
     if not path.is_file():
-        return None, {}
+        return None, {}, ()
     values = read_png(path)
     if values.ndim != 2 or values.shape != labels.shape:
         raise DatasetError(f"{path}: it must be a palette PNG of the image's size")
-    instances, of, _ = from_ids(values.astype(np.int64), labels)
-    return instances, of
+    return from_ids(values.astype(np.int64), labels)
+
+
+def _splits(path: Path) -> dict[str, str]:
+    """The part of each image that a list names."""
+    found: dict[str, str] = {}
+    for split in SPLITS:
+        file = path / _LISTS / f"{split}.txt"
+        if file.is_file():
+            try:
+                names = file.read_text(encoding="utf-8").splitlines()
+            except UnicodeDecodeError as error:
+                raise DatasetError(f"{file}: it is no text ({error})") from None
+            for name in names:
+                found.setdefault(name.strip(), split)
+    return found
 
 
 def _indices(path: Path, colours: list[tuple[int, ...]] | None) -> NDArray[Any]:
@@ -190,37 +198,3 @@ def _indices(path: Path, colours: list[tuple[int, ...]] | None) -> NDArray[Any]:
         odd = values[result < 0][0, :3].tolist()
         raise DatasetError(f"{path}: the colour {odd} is not in labelmap.txt")
     return result
-
-
-def _label_map(path: Path) -> tuple[ClassSet, list[tuple[int, ...]]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise DatasetError(
-            f"{path}: there is no such file; write a line name:r,g,b:: for each class"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: it is no text ({error})") from None
-    names, colours = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        name, *rest = line.rsplit(":", 3) if line.count(":") >= 3 else line.split(":")
-        try:
-            red, green, blue = (int(v) for v in rest[0].split(","))
-        except (IndexError, ValueError):
-            raise DatasetError(
-                f"{path}: line {number}: it must be name:r,g,b::, got {line!r}"
-            ) from None
-        names.append(name)
-        colours.append((red, green, blue))
-    if not names or names[0].casefold() != "background":
-        raise DatasetError(f"{path}: its first class must be background")
-    try:
-        classes = ClassSet(
-            ClassEntry(name, colour=f"#{red:02x}{green:02x}{blue:02x}")
-            for name, (red, green, blue) in zip(names[1:], colours[1:], strict=True)
-        )
-    except ValueError as error:
-        raise DatasetError(f"{path}: {error}") from None
-    return classes, [tuple(colour) for colour in colours]

@@ -7,7 +7,7 @@ cutting off and rounding give its column and row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from ..classes import ClassEntry, ClassSet
 from ..io.atomic import replace_text
+from ..io.class_lists import classes_from_dict, names_by_number, parse_yaml
 from .contours import Polygon, fill, join, outlines
-from .folders import files_of, image_of
-from .format import SPLITS, DatasetError, Record
-from .instances import each, lost
+from .folders import files_of, image_of, part_of
+from .format import NO_ATTRIBUTES, SPLITS, DatasetError, Record
+from .instances import each, lost, present
 from .item import Item
-from .own import restored
-from .pictures import write_image
+from .own import restored, size_of
+from .pictures import NO_IMAGE, write_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +77,8 @@ class Yolo:
                 _row(index[thing.class_id], polygon + shift, item.shape)
                 for polygon in polygons
             ]
+        if item.attributes:
+            skipped += (NO_ATTRIBUTES,)
         if item.ignore is not None and item.ignore.any():
             skipped += ("pixels to ignore are background",)
         text = f"labels/{split}/{item.name}.txt"
@@ -91,7 +94,7 @@ class Yolo:
     def finish(
         self, folder: Path, records: Sequence[Record], classes: ClassSet
     ) -> None:
-        """Write ``data.yaml``, which also keeps ids and colours."""
+        """Write ``data.yaml``, which also keeps the ids of the classes."""
         import yaml
 
         there = {record.split for record in records}
@@ -103,48 +106,66 @@ class Yolo:
         some = next(iter(content.values()), "images/train")
         content = {"train": some, "val": content.get("train", some)} | content
         content["names"] = dict(enumerate(classes.names))
-        content["ids"] = list(classes.ids)
-        content["colours"] = list(classes.colours)
+        content |= classes.to_dict()
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
         replace_text(folder / _INDEX, text)
 
     def read(self, path: Path) -> Iterator[Item]:
-        """Read a folder with ``data.yaml``, ``labels`` and ``images``."""
+        """Read a folder with ``data.yaml``, ``labels`` and ``images``.
+
+        Images may be missing where we know their size, because we wrote them.
+        """
         return restored(Path(path), self._read(Path(path)))
 
     def _read(self, path: Path) -> Iterator[Item]:
-        classes = _classes(path / _INDEX)
-        for file, inside in files_of(path / "labels", ".txt"):
-            found = image_of(path / "images", inside)
-            if found is None:
-                raise DatasetError(
-                    f"{file}: its image is missing in {path / 'images'}, and without "
-                    "it the size is not known"
-                )
-            image, source = found
-            shape = image.shape[0], image.shape[1]
-            labels = np.zeros(shape, np.uint16)
-            instances = np.zeros(shape, np.int32)
-            of: dict[int, int] = {}
-            for number, row in enumerate(_lines(file), 1):
-                value, polygon = _parse(row, shape, classes, f"{file}: line {number}")
-                low = np.maximum(polygon.min(0), 0)
-                high = polygon.max(0) + 1
-                box = slice(low[1], high[1]), slice(low[0], high[0])
-                mask = fill(polygon - low, labels[box].shape)
-                labels[box][mask] = value
-                instances[box][mask] = number
-                of[number] = value
-            kept = np.unique(instances).tolist()
-            yield Item(
-                file.name.removesuffix(".txt"),
-                labels,
-                classes,
-                image=image,
-                instances=instances,
-                instance_classes={n: v for n, v in of.items() if n in set(kept)},
-                source=str(source),
-            )
+        index = path / _INDEX if path.is_dir() else path
+        home = index.parent
+        classes = _classes(index)
+        # labels/train/name.txt, or train/labels/name.txt as Roboflow has it.
+        folders = [home / "labels", *sorted(home.glob("*/labels"))]
+        for folder in [f for f in folders if f.is_dir()] or folders[:1]:
+            split = part_of([folder.parent.name])
+            for file, inside in files_of(folder, ".txt"):
+                images = folder.with_name("images")
+                item = _item(file, inside, images, classes, home)
+                yield replace(item, split=item.split or split)
+
+
+def _item(
+    file: Path, inside: Path, images: Path, classes: ClassSet, home: Path
+) -> Item:
+    name = file.name.removesuffix(".txt")
+    found = image_of(images, inside)
+    shape = found[0].shape[:2] if found else size_of(home, name)
+    if shape is None:
+        raise DatasetError(
+            f"{file}: its image is missing in {images}, and without it the size is "
+            "not known"
+        )
+    labels = np.zeros(shape, np.uint16)
+    instances = np.zeros(shape, np.int32)
+    of: dict[int, int] = {}
+    for number, row in enumerate(_lines(file), 1):
+        value, polygon = _parse(row, shape, classes, f"{file}: line {number}")
+        low = np.maximum(polygon.min(0), 0)
+        high = polygon.max(0) + 1
+        box = slice(low[1], high[1]), slice(low[0], high[0])
+        mask = fill(polygon - low, labels[box].shape)
+        labels[box][mask] = value
+        instances[box][mask] = number
+        of[number] = value
+    kept = set(present(instances).tolist())
+    return Item(
+        name,
+        labels,
+        classes,
+        image=found[0] if found else None,
+        instances=instances,
+        instance_classes={n: v for n, v in of.items() if n in kept},
+        split=part_of(inside.parts[:-1]),
+        source=str(found[1] if found else file),
+        notes=() if found else (NO_IMAGE,),
+    )
 
 
 def _row(number: int, polygon: NDArray[Any], shape: tuple[int, int]) -> str:
@@ -189,32 +210,23 @@ def _parse(
 
 
 def _classes(path: Path) -> ClassSet:
-    import yaml
-
+    """Those of ``names``; with ids and colours where ``classes`` has the same names."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(content, dict):
+            raise ValueError("names: they are missing")
+        names = names_by_number(content.get("names"), "names")
+        if sorted(names) != list(range(len(names))):
+            raise ValueError("names: they must be numbered from 0 without gaps")
+        order = [names[number] for number in range(len(names))]
+        if "classes" in content:
+            own = classes_from_dict(content)
+            if list(own.names) == order:
+                return own
+        return ClassSet(ClassEntry(name) for name in order)
     except FileNotFoundError:
         raise DatasetError(f"{path}: there is no such file") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise DatasetError(f"{path}: it is no YAML ({reason})") from None
-    names = content.get("names") if isinstance(content, dict) else None
-    if isinstance(names, dict):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise DatasetError(f"{path}: names must be numbered from 0 without gaps")
-        names = [names[number] for number in range(len(names))]
-    if not isinstance(names, list):
-        raise DatasetError(f"{path}: names must be a list of class names")
-    ids, colours = (
-        content[key]
-        if isinstance(content.get(key), list) and len(content[key]) == len(names)
-        else [empty] * len(names)
-        for key, empty in (("ids", None), ("colours", ""))
-    )
-    try:
-        return ClassSet(
-            ClassEntry(str(name), colour=colour, id=value)
-            for name, value, colour in zip(names, ids, colours, strict=True)
-        )
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: it is no text ({error})") from None
     except ValueError as error:
-        raise DatasetError(f"{path}: names: {error}") from None
+        raise DatasetError(f"{path}: {error}") from None
