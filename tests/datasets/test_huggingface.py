@@ -123,6 +123,17 @@ def test_scores_of_all_objects_are_a_column(tmp_path: Path) -> None:
     assert_exact(item, next(HuggingFace().read(tmp_path)))
 
 
+def test_scores_that_are_no_numbers_are_text(tmp_path: Path) -> None:
+    labels = np.array([[7]])
+    known = {1: {"score": float("inf")}}
+    ids = {"instances": labels // 7, "instance_classes": {1: 7}}
+    write(tmp_path, Item("a", labels, CLASSES, attributes=known, **ids))
+    (row,) = rows(tmp_path)
+    assert row["objects"]["attributes"] == ['{"score": Infinity}']
+    (back,) = HuggingFace().read(tmp_path)
+    assert back.attributes == known
+
+
 def test_images_that_are_not_given_have_no_file(tmp_path: Path) -> None:
     without = replace(full_item(MAP, "a"), image=None)
     write(tmp_path / "some", without, full_item(MAP, "b"))
@@ -144,13 +155,13 @@ def test_a_part_that_has_lost_its_images_is_gone(tmp_path: Path) -> None:
 
 def foreign(folder: Path, row: object, names: object) -> list[Item]:
     """As others write it: no objects, no classes.json."""
-    (folder / "dev" / "masks").mkdir(parents=True, exist_ok=True)
+    (folder / "validation" / "masks").mkdir(parents=True, exist_ok=True)
     pixels = np.array([[0, 1], [2, 255]], np.uint8)
-    Image.fromarray(pixels).save(folder / "dev" / "masks" / "x.png")
-    Image.fromarray(pixels).save(folder / "dev" / "x.jpg")
-    Image.fromarray(pixels[:1]).save(folder / "dev" / "small.png")
-    Image.new("RGB", (2, 2)).save(folder / "dev" / "colours.png")
-    (folder / "dev" / METADATA).write_text(f"\n{json.dumps(row)}\n")
+    Image.fromarray(pixels).save(folder / "validation" / "masks" / "x.png")
+    Image.fromarray(pixels).save(folder / "validation" / "x.jpg")
+    Image.fromarray(pixels[:1]).save(folder / "validation" / "small.png")
+    Image.new("RGB", (2, 2)).save(folder / "validation" / "colours.png")
+    (folder / "validation" / METADATA).write_text(f"\n{json.dumps(row)}\n")
     (folder / "id2label.json").write_text(json.dumps(names))
     return list(HuggingFace().read(folder))
 
@@ -161,15 +172,21 @@ NAMES = {"0": "Background", "2": "dog", "1": "cat"}
 
 def test_folders_of_others_are_read(tmp_path: Path) -> None:
     (item,) = foreign(tmp_path, ROW, NAMES)
-    assert (item.name, item.classes.names) == ("x", ("cat", "dog"))
+    assert (item.name, item.split) == ("x", "val")
+    assert item.classes.names == ("cat", "dog")
     assert item.labels.tolist() == [[0, 1], [2, 0]]
     assert item.ignore.tolist() == [[False, False], [False, True]]
     assert item.image.shape == (2, 2)
-    assert item.source == str(tmp_path / "dev" / "x.jpg")
+    assert item.source == str(tmp_path / "validation" / "x.jpg")
     # Without a background 0 is a class.
     (item,) = foreign(tmp_path, ROW, ["sea", "cat", "dog"])
     assert item.classes.names == ("sea", "cat", "dog")
     assert item.labels.tolist() == [[3, 1], [2, 0]]
+    # Instances may be of one bit.
+    Image.new("1", (2, 2), 1).save(tmp_path / "validation" / "one.png")
+    (item,) = foreign(tmp_path, {**ROW, "instances_file_name": "one.png"}, NAMES)
+    assert item.instances.tolist() == [[0, 1], [2, 0]]
+    assert item.instance_classes == {1: 1, 2: 2}
     # Boxes alone are no labels.
     boxes = {**ROW, "objects": {"bbox": [[0, 0, 1, 1]], "categories": [0]}}
     (item,) = foreign(tmp_path, boxes, NAMES)

@@ -113,6 +113,9 @@ def test_yolo_says_what_becomes_of_parts(parts, rows, tmp_path):
     [
         ("0 0.5 0.5 0.1 0.1", "line 1: it is a box"),
         ("9 0 0 0 1 1 1", "line 1: class must be from 0 to 2, got 9"),
+        ("nan 0 0 0 1 1 1", "line 1: class must be from 0 to 2, got nan"),
+        ("inf 0 0 0 1 1 1", "line 1: class must be from 0 to 2, got inf"),
+        ("0.5 0 0 0 1 1 1", "line 1: class must be from 0 to 2, got 0.5"),
         ("0 0 0 1 1 0", "line 1: an outline needs three points"),
         ("0 0 0 3 1 1 1", "line 1: coordinates must be fractions"),
         ("cat 0 0 0 1 1 1", "line 1: it must hold numbers only"),

@@ -17,6 +17,7 @@ from .exact import MANY, assert_exact, full_item
 from .maps import label_maps
 
 MAP = np.array([[1, 0, 1], [3, 2, 3]])
+LOST = {"class": "x", "score": float("nan")}
 
 
 def write(folder: Path, *items: Item, **options) -> None:
@@ -198,10 +199,11 @@ def test_without_the_library_writing_says_what_to_install(
 
 
 def test_what_has_no_place_is_said(tmp_path: Path) -> None:
-    item = full_item(MAP, "a", image=None, attributes={2000: {"class": "x", "b": 1}})
+    item = full_item(MAP, "a", image=None, attributes={2000: LOST | {"b": 1}})
     record = OmeZarr().write(item, tmp_path, "val")
     assert record.files == ("val/a.ome.zarr",)
-    assert record.skipped[1:] == ("what is known as class of objects has no place",)
+    words = "what is known as class, score of objects has no place"
+    assert record.skipped[1:] == (words,)
     (back,) = OmeZarr().read(tmp_path)
     assert back.attributes == {2000: {"b": 1}}
     assert back.image is None

@@ -18,8 +18,8 @@ from .coco_files import (
     image_path,
     load,
     number,
+    part_of_index,
     pixels_of,
-    split_of,
     unique_name,
     write_index,
 )
@@ -220,7 +220,7 @@ def _item(
         instances,
         {n: parts[n][2] for n in parts},
         {n: a for n, a in attributes.items() if a},
-        split=split_of(index),
+        split=part_of_index(index),
         source=str(found or file_name),
         notes=(*notes, *why),
     )

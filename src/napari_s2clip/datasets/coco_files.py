@@ -25,8 +25,8 @@ __all__ = [
     "image_path",
     "load",
     "number",
+    "part_of_index",
     "pixels_of",
-    "split_of",
     "unique_name",
     "write_index",
 ]
@@ -179,7 +179,7 @@ def attributes_of(annotation: Mapping[str, Any]) -> dict[str, Any]:
     return found | ({"crowd": True} if annotation.get("iscrowd") else {})
 
 
-def split_of(index: Path) -> str | None:
+def part_of_index(index: Path) -> str | None:
     """The part that an index is of, by its name or that of its folder."""
     word = index.stem.rpartition("_")[2].rstrip("0123456789")
     return part_of([word, index.parent.name])

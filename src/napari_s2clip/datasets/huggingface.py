@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -33,8 +35,6 @@ from .own import restored
 from .pictures import write_image, write_png
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
     from ..classes import ClassSet
     from .item import Item
 
@@ -143,7 +143,8 @@ def _columns(records: Iterable[Record]) -> tuple[bool, bool, bool]:
         pictured |= record.data["row"]["file_name"] is not None
         for one in record.data["objects"]:
             objects = True
-            has = isinstance(one["attributes"].get("score"), int | float)
+            score = one["attributes"].get("score")
+            has = isinstance(score, int | float) and math.isfinite(score)
             scored &= has
             more |= len(one["attributes"]) > has
     return pictured, scored and objects, more or not scored

@@ -204,7 +204,7 @@ def _map(path: Path) -> NDArray[Any]:
     values = read_png(path)
     if values.ndim != 2:
         raise DatasetError(f"{path}: it has colours, not one value a pixel")
-    return values
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values
 
 
 def _inside(file: Path, row: Mapping[str, Any], key: str, where: str) -> Path:

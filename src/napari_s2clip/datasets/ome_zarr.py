@@ -8,6 +8,8 @@ arrays, the library ``ome-zarr`` the metadata.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -23,8 +25,6 @@ from .pictures import NO_IMAGE
 from .units import standard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
     import zarr
 
     from ..classes import ClassSet
@@ -242,8 +242,15 @@ def _objects(
     properties: list[dict[str, Any]] = []
     for number, value in sorted(of.items()):
         known = dict(item.attributes.get(number, {}))
-        lost |= RESERVED & known.keys()
+        odd = {key for key, one in known.items() if key in RESERVED or _no_json(one)}
+        lost |= odd
+        kept = {key: one for key, one in known.items() if key not in odd}
         own = {"label-value": number, "class": item.classes.name_of(value)}
-        properties.append({**known, **own})
+        properties.append({**own, **kept})
         colours[number] = f"{item.classes.colour_of(value)}ff"
     return (colours, properties), ", ".join(sorted(lost))
+
+
+def _no_json(value: object) -> bool:
+    """Whether strict JSON has no word for it."""
+    return isinstance(value, float) and not math.isfinite(value)

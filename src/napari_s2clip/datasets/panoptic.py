@@ -17,8 +17,8 @@ from .coco_files import (
     image_path,
     load,
     number,
+    part_of_index,
     pixels_of,
-    split_of,
     unique_name,
     write_index,
 )
@@ -162,7 +162,7 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
             item,
             name=unique_name(file_name, taken),
             image=image,
-            split=split_of(index),
+            split=part_of_index(index),
             source=str(found or file_name),
             notes=(*item.notes, *why),
         )

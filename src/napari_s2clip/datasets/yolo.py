@@ -190,7 +190,7 @@ def _parse(
         number, *numbers = (float(word) for word in row.split())
     except ValueError:
         raise DatasetError(f"{where}: it must hold numbers only") from None
-    if number != int(number) or not 0 <= number < len(classes):
+    if not (0 <= number < len(classes) and number.is_integer()):
         raise DatasetError(
             f"{where}: class must be from 0 to {len(classes) - 1}, got {number:g}"
         )
