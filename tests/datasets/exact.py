@@ -1,11 +1,21 @@
 """Items with everything, and what must come back of them."""
 
+from pathlib import Path
+
 import numpy as np
 
 from napari_s2clip.classes import ClassEntry, ClassSet
-from napari_s2clip.datasets import Item, from_ids
+from napari_s2clip.datasets import DatasetWriter, Format, Item, Record, from_ids
 
-__all__ = ["CLASSES", "MANY", "assert_exact", "full_item"]
+__all__ = [
+    "CLASSES",
+    "MANY",
+    "PLAIN",
+    "assert_exact",
+    "full_item",
+    "item_of",
+    "there_and_back",
+]
 
 CLASSES = ClassSet(
     [
@@ -14,6 +24,7 @@ CLASSES = ClassSet(
         ClassEntry("dog", id=300),
     ]
 )
+PLAIN = ClassSet([ClassEntry("cat", id=7), "dog", ClassEntry("bird", id=300)])
 MANY = ClassSet([f"class {n}" for n in range(300)])
 
 
@@ -55,3 +66,19 @@ def assert_exact(item: Item, back: Item) -> None:
             assert other.dtype == one.dtype
     assert (back.pixel_size, back.unit) == (item.pixel_size, item.unit)
     assert not back.notes
+
+
+def item_of(labels: np.ndarray, classes: ClassSet = PLAIN, **fields) -> Item:
+    """With a black image, if none is given."""
+    fields.setdefault("image", np.zeros(labels.shape, np.uint8))
+    return Item("one", labels, classes, **fields)
+
+
+def there_and_back(form: Format, item: Item, folder: str | Path) -> tuple[Item, Record]:
+    """The one item of a dataset as it is read, and its record."""
+    writer = DatasetWriter(folder, form, item.classes)
+    record = writer.add(item)
+    writer.finish()
+    assert all((Path(folder) / file).is_file() for file in record.files)
+    (back,) = form.read(Path(folder))
+    return back, record
