@@ -296,6 +296,8 @@ def test_large_and_odd_ids_of_categories_are_numbered(tmp_path: Path) -> None:
     [
         ({"images": ...}, "images: is missing"),
         ({"images__id": "1"}, r"images\[0\]\.id"),
+        ({"images__id": float("nan")}, r"images\[0\]\.id: must be a whole number"),
+        ({"annotations__image_id": float("inf")}, r"annotations\[0\]\.image_id"),
         ({"images__width": ...}, r"images\[0\]\.width: is missing"),
         ({"images__height": 0}, r"images\[0\]\.height"),
         ({"annotations__image_id": 4}, r"annotations\[0\]\.image_id"),

@@ -203,6 +203,7 @@ def test_folders_of_others_are_read(tmp_path: Path) -> None:
         ({"mask_file_name": "y.png"}, NAMES, r"y\.png: it cannot be read"),
         ({"mask_file_name": "colours.png"}, NAMES, "it has colours, not one value"),
         ({"file_name": 3}, NAMES, "file_name must be the path of a file, got 3"),
+        ({"objects": {"id": 1}}, NAMES, r"objects\.id must be a list, got 1"),
         ({"objects": [1]}, NAMES, "line 2: objects must be an object of lists"),
         (
             {"objects": {"id": [4]}, "instances_file_name": "masks/x.png"},

@@ -17,6 +17,17 @@ from .exact import MANY, assert_exact, full_item
 from .maps import label_maps
 
 MAP = np.array([[1, 0, 1], [3, 2, 3]])
+SHORT = [
+    {
+        "axes": [{"name": "y"}, {"name": "x"}],
+        "datasets": [
+            {
+                "path": "0",
+                "coordinateTransformations": [{"type": "scale", "scale": [1]}],
+            }
+        ],
+    }
+]
 LOST = {"class": "x", "score": float("nan")}
 
 
@@ -263,6 +274,10 @@ def edited(root: zarr.Group, path: str, **fields: object) -> None:
         (lambda r: r["labels"].__delitem__("classes"), "labels/classes is missing; n"),
         (lambda r: edited(r, "labels/classes", multiscales=[]), "multiscales are not"),
         (
+            lambda r: edited(r, "labels/classes", multiscales=SHORT),
+            "labels/classes: multiscales are not as OME-Zarr has them",
+        ),
+        (
             lambda r: edited(r, "labels/classes", **{"image-label": {}}),
             "labels/classes: image-label.properties must give each label-value a class",
         ),
@@ -326,6 +341,7 @@ def test_what_is_no_such_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zarr").mkdir()
     with pytest.raises(DatasetError, match=r"a\.zarr: it cannot be read"):
         list(OmeZarr().read(tmp_path))
-    (tmp_path / "a.zarr" / "zarr.json").write_text("{")
-    with pytest.raises(DatasetError, match=r"a\.zarr: it cannot be read"):
-        list(OmeZarr().read(tmp_path))
+    for text in ("{", "3", '"x"'):
+        (tmp_path / "a.zarr" / "zarr.json").write_text(text)
+        with pytest.raises(DatasetError, match=r"a\.zarr: it cannot be read"):
+            list(OmeZarr().read(tmp_path))

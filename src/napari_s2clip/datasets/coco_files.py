@@ -161,7 +161,7 @@ def field(data: Any, name: str, kind: type | tuple[type, ...], where: str) -> An
 def number(data: Any, name: str, where: str) -> int:
     """A field that is a whole number from 0, also where it was written as 3.0."""
     value = field(data, name, (int, float), where)
-    if value != int(value) or value < 0:
+    if value < 0 or (isinstance(value, float) and not value.is_integer()):
         raise DatasetError(f"{where}.{name}: must be a whole number, got {value!r}")
     return int(value)
 

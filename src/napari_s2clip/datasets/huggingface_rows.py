@@ -164,6 +164,9 @@ def _objects(
     columns = {
         key: objects.get(key) or [] for key in ("id", "score", "attributes", "bbox")
     }
+    for key, column in columns.items():
+        if not isinstance(column, list):
+            raise DatasetError(f"{where}: objects.{key} must be a list, got {column!r}")
     if row.get("instances_file_name") is None:
         boxes = len(columns["bbox"])
         note = f"{boxes} boxes have no map of instances and are left out"

@@ -28,6 +28,16 @@ IGNORE: Final = 65_535
 RESERVED: Final = frozenset({"label-value", "class"})
 """Properties of an object that are not attributes."""
 
+# What zarr raises on metadata and chunks that are damaged.
+_DAMAGE: Final = (
+    AttributeError,
+    KeyError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 _ENDINGS: Final = (".ome.zarr", ".zarr")
 
 
@@ -73,8 +83,7 @@ def item_of(folder: Path) -> Item:
         return _item(folder, root, labels)
     except DatasetError:
         raise
-    # What zarr raises on folders and chunks that are damaged.
-    except (KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         text = " ".join(str(error).split())
         raise DatasetError(f"{folder}: it cannot be read ({text})") from error
 
@@ -159,7 +168,7 @@ def _pixels(
         names = [str(axis["name"]) for axis in axes]
         level = about["datasets"][0]
         path, steps = str(level["path"]), level["coordinateTransformations"]
-        scale = [float(n) for n in steps[0]["scale"]]
+        scale = dict(zip(names, map(float, steps[0]["scale"]), strict=True))
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise DatasetError(
             f"{where}: multiscales are not as OME-Zarr has them ({error!r})"
@@ -183,7 +192,7 @@ def _pixels(
     planes = np.asarray(array[...])
     planes = planes.squeeze(tuple(n for n, a in enumerate(names) if a not in kept))
     order = [kept.index(name) for name in ("y", "x", "c") if name in kept]
-    height, width = (scale[names.index(name)] for name in ("y", "x"))
+    height, width = scale["y"], scale["x"]
     unit = str(axes[names.index("y")].get("unit", ""))
     size = (height, width) if unit or (height, width) != (1, 1) else None
     return planes.transpose(order), size, unit
