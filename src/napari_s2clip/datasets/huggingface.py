@@ -51,7 +51,8 @@ class HuggingFace:
     255 or with more than 254 classes 65535, is "ignore". Maps of instances count the
     objects of a row from 1, in their order. The library asks that the same is known of
     every part, so scores have a column if all objects have one, and a part in which no
-    image has an object cannot be loaded with one that has some.
+    image has an object cannot be loaded with one that has some. Its versions 3.6, 4.0
+    and 5.2 load such folders, 2.21 does not; where only some rows have an image, 5.2.
     """
 
     name: ClassVar[str] = "hf"

@@ -33,7 +33,7 @@ _DAMAGE: Final = (
     AttributeError,
     KeyError,
     OSError,
-    OverflowError,
+    ArithmeticError,
     RuntimeError,
     TypeError,
     ValueError,
