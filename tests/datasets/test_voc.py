@@ -48,7 +48,10 @@ def test_voc_of_others_is_read_by_its_colours(tmp_path):
 
 def test_voc_says_that_objects_are_numbered_anew(tmp_path):
     labels = np.array([[7, 0, 300]])
-    for first, words in ((1, ()), (2, ("instances are numbered anew, from 1 in the order of their ids",))):
+    for first, words in (
+        (1, ()),
+        (2, ("instances are numbered anew, from 1 in the order of their ids",)),
+    ):
         ids = np.array([[first, 0, 3 * first - 1]])
         of = {first: 7, 3 * first - 1: 300}
         item = item_of(labels, instances=ids, instance_classes=of)
