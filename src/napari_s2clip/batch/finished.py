@@ -81,8 +81,9 @@ class FinishedImage:
         ValueError
             If that is not said as it should be; the message names the file.
         """
+        description = self.description
         try:
-            return classes_from_dict(self.description)
+            return classes_from_dict(description)
         except ValueError as error:
             raise ValueError(f"{self.path('.json')}: {error}") from None
 
@@ -106,6 +107,22 @@ class FinishedImage:
         if not (isinstance(size, list) and len(size) == 2):
             return None, ""
         return (float(size[0]), float(size[1])), str(self.description.get("unit", ""))
+
+    def letters(self, count: int) -> tuple[str, ...]:
+        """Names of so many axes before rows and columns, as the job wrote them.
+
+        Programs that save a label file again may forget them.
+        """
+        about = self.description.get("image")
+        axes = about.get("axes") if isinstance(about, dict) else None
+        known = axes[:-2].lower() if isinstance(axes, str) else ""
+        if len(known) != count:
+            known = "q" * count
+        alone = "z" if count == 1 else ""
+        return tuple(
+            (alone or f"axis{n}") if letter == "q" else letter
+            for n, letter in enumerate(known)
+        )
 
     def open(self, stage: str) -> OpenedImage:
         """The label file of a map, as it is now.

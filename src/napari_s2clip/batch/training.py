@@ -98,7 +98,7 @@ class FolderItems:
                         f"not that of the labels, {labels.shape}"
                     )
             planes = self._planes(image, source, labels.shape, stack)
-            letters = labels.axes[:-2]
+            letters = image.letters(len(labels.shape) - 2)
             for position in np.ndindex(*labels.shape[:-2]):
                 name = _slice_name(image.name, letters, position, labels.shape)
                 values = plane_of(labels, position)

@@ -1,0 +1,151 @@
+"""Jobs on a local cluster: real processes, one of which dies."""
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_s2clip import ClassSet, Settings
+from napari_s2clip.batch import Cluster, ClusterError, Input, Job, run_job
+from napari_s2clip.batch.journal import read_entries
+from napari_s2clip.demo.scenes import draw_scene
+from napari_s2clip.io.results import MAPS
+from napari_s2clip.progress import Cancelled, CancelToken
+
+pytestmark = [
+    # Workers and the loop of dask close at the end of the module.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+IMAGES = 8
+JOB = Job(
+    ClassSet(["red circle", "grass", "brick"]),
+    Settings(short_side=64),
+    device="cpu",
+    pictures=False,
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory) -> list[Input]:
+    folder = tmp_path_factory.mktemp("in")
+    found = []
+    for number in range(IMAGES):
+        scene = draw_scene(96, np.random.default_rng(number))
+        path = folder / f"{number}.png"
+        Image.fromarray(scene.image).save(path)
+        found.append(Input(path, f"deep/{number}" if number % 2 else str(number)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def single(inputs, tmp_path_factory) -> Path:
+    """What one process finds, with one thread as the workers."""
+    import torch
+
+    out = tmp_path_factory.mktemp("single")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    outcomes = list(run_job(JOB, inputs, out))
+    torch.set_num_threads(threads)
+    assert [outcome.state for outcome in outcomes] == ["done"] * IMAGES
+    return out
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Cluster(workers=2) as found:
+        yield found
+
+
+def assert_same(out: Path, single: Path, inputs) -> None:
+    for item in inputs:
+        for stage in MAPS:
+            name = f"{item.name}_{stage}.tif"
+            mine, its = (tifffile.imread(folder / name) for folder in (out, single))
+            assert np.array_equal(mine, its), name
+    done, reference = read_entries(out), read_entries(single)
+    assert done.keys() == reference.keys()
+    for name, entry in done.items():
+        assert entry["event"] == "done"
+        assert entry["maps"] == reference[name]["maps"]
+
+
+def test_a_worker_that_dies_changes_nothing(cluster, inputs, single, tmp_path):
+    out = tmp_path / "out"
+    pids = cluster.client.run(os.getpid)
+    assert len(pids) == 2
+    outcomes = []
+    for outcome in run_job(JOB, inputs, out, cluster=cluster):
+        outcomes.append(outcome)
+        if len(outcomes) == 2:
+            os.kill(next(iter(pids.values())), signal.SIGKILL)
+    assert [o.error for o in outcomes] == [""] * IMAGES
+    assert [o.input for o in outcomes] == inputs
+    assert_same(out, single, inputs)
+    # Another one came for it, which takes the next job too.
+    assert len(cluster.client.run(os.getpid)) == 2
+    assert [o.state for o in run_job(JOB, inputs, out, cluster=cluster)] == (
+        ["skipped"] * IMAGES
+    )
+
+
+def test_a_bad_image_is_reported_and_passed(cluster, inputs, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_text("no image")
+    gone = tmp_path / "gone.png"
+    several = [Input(bad, "bad"), inputs[0], Input(gone, "gone")]
+    reports = []
+    outcomes = list(
+        run_job(
+            JOB, several, tmp_path / "out", cluster=cluster, progress=reports.append
+        )
+    )
+    assert [o.state for o in outcomes] == ["failed", "done", "failed"]
+    assert outcomes[0].error.startswith(f"{bad}: not an image file")
+    assert outcomes[2].error == f"{gone}: there is no such file"
+    assert reports[-1].finished == 3
+
+
+def test_another_job_has_its_own_settings(cluster, inputs, tmp_path):
+    job = replace(JOB, classes=ClassSet(["water"]))
+    (outcome,) = run_job(job, inputs[:1], tmp_path / "out", cluster=cluster)
+    assert set(outcome.told["pixels"]) == {"0", "1"}
+
+
+def test_cancel_takes_the_rest_back(cluster, inputs, tmp_path):
+    cancel = CancelToken()
+    images = run_job(JOB, inputs, tmp_path / "out", cluster=cluster, cancel=cancel)
+    next(images)
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        list(images)
+    outcomes = list(run_job(JOB, inputs, tmp_path / "out", cluster=cluster))
+    assert {o.state for o in outcomes} <= {"skipped", "done"}
+
+
+def test_a_scheduler_is_found_by_its_address(cluster, inputs, tmp_path):
+    address = cluster.client.scheduler.address
+    with Cluster(address=address) as other:
+        (outcome,) = run_job(JOB, inputs[:1], tmp_path / "out", cluster=other)
+    assert outcome.state == "done"
+    # It is not ours to end.
+    assert len(cluster.client.run(os.getpid)) == 2
+
+
+def test_what_cannot_be_used_is_one_sentence(monkeypatch):
+    with pytest.raises(ValueError, match="workers: give their number"):
+        Cluster()
+    with pytest.raises(ValueError, match="workers: give their number"):
+        Cluster(1, "tcp://127.0.0.1:1")
+    with pytest.raises(ClusterError, match="nowhere: no scheduler answers"):
+        Cluster(address="nowhere")
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"napari-s2clip\[distributed\]"):
+        Cluster(1)
