@@ -191,6 +191,7 @@ class ClassSet:
             )
         entries = [self._entry(item, index) for index, item in enumerate(given)]
         self._entries = _numbered(entries)
+        self._ids = tuple(_id(entry) for entry in self._entries)
         self._by_id = {entry.id: entry for entry in self._entries}
         self._background = tuple(
             _clean(word, f"background[{i}]") for i, word in enumerate(background)
@@ -257,7 +258,7 @@ class ClassSet:
     @property
     def ids(self) -> tuple[int, ...]:
         """Label values in order."""
-        return tuple(_id(e) for e in self._entries)
+        return self._ids
 
     @property
     def colours(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ..io.atomic import replacing
 from ..io.files import read_image
 from .folders import part_of
 from .format import SPLITS, DatasetError, Record
+from .item import MAX_NAME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -194,7 +195,7 @@ def class_set(
     is left out where nothing is of it.
     """
     found: list[ClassEntry] = []
-    ids: list[int] = []
+    ids: dict[int, None] = {}  # in order
     for index, entry in enumerate(entries):
         here = f"{where}: categories[{index}]"
         value, name = number(entry, "id", here), field(entry, "name", str, here)
@@ -210,7 +211,7 @@ def class_set(
             and all(isinstance(v, int) and 0 <= v <= 255 for v in given)
         ):
             colour = f"#{bytes(given).hex()}"
-        ids.append(value)
+        ids[value] = None
         own = value if 0 < value <= 65_534 else None
         found.append(ClassEntry(name, colour=colour, id=own))
     try:
@@ -223,7 +224,9 @@ def class_set(
 def image_path(index: Path, file_name: str) -> Path | None:
     """The file of an image of an index, where it is in the usual places."""
     relative = PurePosixPath(file_name.replace("\\", "/"))
-    inside = [p for p in relative.parts if p not in {"/", "..", "."} and ":" not in p]
+    inside = [
+        p for p in relative.parts if p not in {"/", "..", "."} and not Path(p).drive
+    ]
     split = index.stem.rpartition("_")[2]
     home, above = index.parent, index.parent.parent
     for folder in (
@@ -258,10 +261,16 @@ def unique_name(file_name: str, taken: set[str]) -> str:
     whole = "_".join(parts).rpartition(".")[0] or "_".join(parts) or "image"
     stem = (parts or ["image"])[-1].rpartition(".")[0] or whole
     base = next((n for n in (stem, whole) if n not in taken), whole)
-    base = "".join(c if c.isprintable() else "_" for c in base).strip()
-    name, count = base, 1
+    base = "".join(c if c.isprintable() else "_" for c in base).strip(" ").lstrip(". ")
+    name, count = _shortened(base, MAX_NAME), 1
     while name in taken:
         count += 1
-        name = f"{base}_{count}"
+        end = f"_{count}"
+        name = _shortened(base, MAX_NAME - len(end)) + end
     taken.add(name)
     return name
+
+
+def _shortened(name: str, room: int) -> str:
+    """As many of the first characters as take so many bytes."""
+    return name.encode()[:room].decode(errors="ignore").strip() or "image"

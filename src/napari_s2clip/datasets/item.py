@@ -154,8 +154,9 @@ class Item:
         if instances.min() < 0 or instances.max() > np.iinfo(np.int32).max:
             raise ValueError("instances: ids must be from 0 to 2147483647")
         ids = present(instances)
+        known = frozenset(self.classes.ids)
         for number in ids.tolist():
-            if self.instance_classes.get(number) not in self.classes.ids:
+            if self.instance_classes.get(number) not in known:
                 raise ValueError(
                     f"instance_classes: instance {number} must be of a class, got "
                     f"{self.instance_classes.get(number)!r}"
@@ -192,8 +193,10 @@ def _check_map(array: Any, where: str) -> None:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name or name != name.strip():
         raise ValueError(f"name: must be text without spaces around it, got {name!r}")
-    if any(c in "/\\" or not c.isprintable() for c in name) or name in {".", ".."}:
-        raise ValueError(f"name: must be the name of a file, got {name!r}")
+    if any(c in "/\\" or not c.isprintable() for c in name) or name[0] == ".":
+        raise ValueError(
+            f"name: must be the name of a file that is not hidden, got {name!r}"
+        )
     if len(name.encode(errors="replace")) > MAX_NAME:
         raise ValueError(
             f"name: {name[:20]}… takes more than {MAX_NAME} bytes; shorten it"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from .. import __version__
 from ..io.atomic import reason, remove, sweep
 from . import own
 from .format import SPLITS, DatasetError, Format, Record
+from .names import check_name, folded
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
@@ -110,7 +110,7 @@ class DatasetWriter:
             self._records.mkdir(parents=True, exist_ok=True)
             if not self._holds_ours():
                 own.write(self._index, self._header())
-            self._spellings = {_folded(n): n for n in _names(self._records)}
+            self._spellings = {folded(n): n for n in _names(self._records)}
 
     def __contains__(self, name: str) -> bool:
         """Whether an image is in the dataset."""
@@ -126,11 +126,12 @@ class DatasetWriter:
             of this name.
         DatasetError
             If it has other classes, a name that another image has but for upper and
-            lower case, or cannot be written.
+            lower case or that this system has no files of, or cannot be written.
         """
         name = item.name
         if own.named(item.classes) != own.named(self.classes):
             raise DatasetError(f"{name}: its classes are not those of {self.folder}")
+        check_name(name)
         path = self._record(name)
         with _sentences(self.folder):
             old = own.read_json(path)
@@ -154,7 +155,7 @@ class DatasetWriter:
             record = self.format.write(item, self.folder, split)
             own.write(path, {"record": record.to_dict(), **own.facts(item)})
             self._added[name] = item.source
-            self._spellings[_folded(name)] = name
+            self._spellings[folded(name)] = name
             before = own.read_json(aside)
             if before is not None:
                 for file in set(before["record"]["files"]) - set(record.files):
@@ -175,7 +176,7 @@ class DatasetWriter:
             records = _Records(self._records)
             spellings: dict[str, str] = {}
             for name in records.names:
-                _refuse_twins(name, spellings.setdefault(_folded(name), name))
+                _refuse_twins(name, spellings.setdefault(folded(name), name))
             self.format.finish(self.folder, records, self.classes)
             images, skipped = [], []
             sources: dict[str, int] = {}
@@ -202,7 +203,7 @@ class DatasetWriter:
 
     def _spelt(self, name: str) -> str:
         """How the image of a name is spelt in the dataset."""
-        return self._spellings.get(_folded(name), name)
+        return self._spellings.get(folded(name), name)
 
     def _record(self, name: str) -> Path:
         return self._records / f"{name}.json"
@@ -263,11 +264,6 @@ class _Records(Sequence[Record]):
 
 def _names(records: Path) -> list[str]:
     return sorted(p.name[:-5] for p in records.iterdir() if p.suffix == ".json")
-
-
-def _folded(name: str) -> str:
-    """What file systems that are blind to case and accents' spelling compare."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _refuse_twins(name: str, other: str) -> None:

@@ -132,8 +132,10 @@ def parse_yaml(text: str) -> Any:
     """The content of YAML, or `ValueError` with one line."""
     import yaml
 
+    # Ten times as fast where PyYAML was built with libyaml.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, loader)  # noqa: S506
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"it is no YAML ({reason})") from None
