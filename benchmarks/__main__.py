@@ -1,9 +1,9 @@
 """``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them.
 
 ``--only`` takes some of the groups: ``small``, ``refining`` and ``live`` (demo models,
-seconds), ``encoding`` and ``sam`` (real sizes with random weights, minutes),
-``memory``, and ``prompting`` and ``window`` (demo models, in a window; left out where
-there is no screen).
+seconds), ``exporting`` (without models, minutes), ``encoding`` and ``sam`` (real sizes
+with random weights, minutes), ``memory``, and ``prompting`` and ``window`` (demo
+models, in a window; left out where there is no screen).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from .encoding import encoding_pairs, peak_memory
+from .exporting import exporting_pairs
 from .live import live_pairs
 from .pairs import compare
 from .prompting import prompting_pairs
@@ -30,6 +31,7 @@ GROUPS = (
     "small",
     "refining",
     "live",
+    "exporting",
     "sam",
     "encoding",
     "memory",
@@ -60,6 +62,8 @@ def main() -> None:
         found.append((refining_pairs(), options.rounds))
     if "live" in options.only:
         found.append((live_pairs(), options.rounds))
+    if "exporting" in options.only:
+        found.append((exporting_pairs(), min(options.rounds, 2)))
     if "sam" in options.only:
         found.append((sam_pairs(), min(options.rounds, 3)))
     if "encoding" in options.only:
