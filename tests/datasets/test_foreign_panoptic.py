@@ -28,7 +28,7 @@ def export(folder: Path, items: list[Item], **options: Any) -> dict[str, Any]:
 
 
 def segment_map(folder: Path, file_name: str) -> np.ndarray:
-    with Image.open(folder / "panoptic_train" / file_name) as picture:
+    with Image.open(folder / "annotations" / "panoptic_train" / file_name) as picture:
         assert (picture.format, picture.mode) == ("PNG", "RGB")
         red, green, blue = np.moveaxis(np.asarray(picture).astype(int), -1, 0)
     return red + 256 * green + 65536 * blue

@@ -37,7 +37,7 @@ def test_what_is_read_is_what_was_written(labels: np.ndarray) -> None:
     with TemporaryDirectory() as folder:
         index = json.loads(write(Path(folder), given).read_text(encoding="utf-8"))
         (back,) = Panoptic().read(Path(folder))
-        png = Path(folder, "panoptic_train", "ü b.png")
+        png = Path(folder, "annotations", "panoptic_train", "ü b.png")
         pixels = np.asarray(Image.open(png)).astype(int)
     np.testing.assert_array_equal(back.labels, labels)
     instances, classes = given.objects()

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -103,3 +105,19 @@ def test_voc_of_other_classes_needs_their_names(names, annotated, words, tmp_pat
     _voc(tmp_path, *names, annotated=annotated)
     with pytest.raises(DatasetError, match=rf"^[^\n]*{words}[^\n]*$"):
         list(Voc().read(tmp_path))
+
+
+@pytest.mark.parametrize("void", [False, True])
+def test_void_has_a_name_where_there_is_some(void, tmp_path):
+    ignore = np.array([[void, False, False]])
+    item = item_of(np.array([[0, 7, 300]]), ignore=ignore)
+    there_and_back(Voc(), item, tmp_path)
+    text = (tmp_path / "labelmap.txt").read_text()
+    assert ("ignored:224,224,192::" in text) == void
+    # Without our own lists it is no class.
+    (tmp_path / "classes.json").unlink()
+    shutil.rmtree(tmp_path / ".s2clip")
+    (back,) = Voc().read(tmp_path)
+    assert back.classes.names == ("cat", "dog", "bird")
+    assert back.labels.tolist() == [[0, 1, 3]]
+    assert (back.ignore is not None) == void

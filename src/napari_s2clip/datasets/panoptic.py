@@ -78,7 +78,7 @@ class Panoptic:
         if item.ignore is not None and item.ignore.any():
             skipped += ("ignored pixels and background are both void",)
         image = f"{item.name}.png"
-        png = f"panoptic_{split}/{image}"
+        png = f"annotations/panoptic_{split}/{image}"  # where COCO has them
         shifts = np.array([0, 8, 16], np.int32)
         colours = (instances[..., None] >> shifts & 255).astype(np.uint8)
         files, notes = write_image(item, folder, f"images/{split}/{item.name}.png")

@@ -21,7 +21,7 @@ from .format import NO_ATTRIBUTES, SPLITS, DatasetError, Record
 from .instances import from_ids, lost
 from .own import restored
 from .pictures import NO_IMAGE, read_png, write_png
-from .voc_classes import colour_map, label_map
+from .voc_classes import IGNORED, colour_map, label_map
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,8 +79,9 @@ class Voc:
                 raise DatasetError(
                     f"{item.name}: VOC has up to 65534 objects, there are {len(of)}"
                 )
-        height, width = item.shape
-        return Record(item.name, split, height, width, tuple(files), len(of), skipped)
+        data = {"void": item.ignore is not None and bool(item.ignore.any())}
+        size = item.shape
+        return Record(item.name, split, *size, tuple(files), len(of), skipped, data)
 
     def finish(
         self, folder: Path, records: Sequence[Record], classes: ClassSet
@@ -88,8 +89,10 @@ class Voc:
         """Write the lists of images, ``labelmap.txt`` and ``classes.json``."""
         (folder / _LISTS).mkdir(parents=True, exist_ok=True)
         names: dict[str, list[str]] = {split: [] for split in SPLITS}
+        void = False
         for record in records:
             names[record.split].append(record.name)
+            void |= bool(record.data.get("void"))
         names["trainval"] = sorted(names["train"] + names["val"])
         for split, members in names.items():
             text = "".join(f"{name}\n" for name in members)
@@ -99,6 +102,8 @@ class Voc:
             ["background", *classes.names], colour_map().tolist(), strict=False
         ):
             lines.append(f"{name}:{','.join(map(str, colour))}::")
+        if void:  # others read no colour that has no name
+            lines.append(f"{IGNORED}:{','.join(map(str, colour_map()[_VOID]))}::")
         replace_text(folder / "labelmap.txt", "\n".join(lines) + "\n")
         write_classes(folder, classes, ignore=_VOID)
 

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from ..classes import ClassEntry, ClassSet
 from .format import DatasetError
 
-__all__ = ["colour_map", "label_map"]
+__all__ = ["IGNORED", "colour_map", "label_map"]
+
+IGNORED: Final = "ignored"
+"""How label maps call void, which is no class."""
 
 _TWENTY: Final = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair"),
@@ -68,6 +71,8 @@ def label_map(folder: Path) -> tuple[ClassSet, Colours]:
         colours.append((red, green, blue))
     if not names or names[0].casefold() != "background":
         raise DatasetError(f"{path}: its first class must be background")
+    if names[-1].casefold() == IGNORED and colours[-1] == (224, 224, 192):
+        del names[-1], colours[-1]
     try:
         classes = ClassSet(
             ClassEntry(name, colour=f"#{red:02x}{green:02x}{blue:02x}")

@@ -135,7 +135,7 @@ def parse_yaml(text: str) -> Any:
     # Ten times as fast where PyYAML was built with libyaml.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(text, loader)  # noqa: S506
+        return yaml.load(text, loader)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"it is no YAML ({reason})") from None
