@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -116,12 +117,29 @@ def correct(studio: Studio) -> None:
     widget.prompts.stop()
 
 
+def data(studio: Studio) -> None:
+    """Training data, exported and looked into again."""
+    panel = studio.widget.data
+    studio.widget.pages.setCurrentWidget(studio.widget.data_page)
+    with tempfile.TemporaryDirectory() as folder:
+        panel.exporting.folder.setText(folder)
+        panel.exporting.start()
+        wait(lambda: not panel.exporting.busy)
+        panel.importing.path.setText(folder)
+        panel.importing.look()
+        wait(lambda: not panel.importing.busy)
+        for edit in (panel.exporting.folder, panel.importing.path):
+            edit.setText("datasets/shapes")
+        studio.take("data")
+
+
 PAGES = {
     "segment": segment,
     "input": which,
     "tune": tune,
     "review": review,
     "correct": correct,
+    "data": data,
 }
 
 

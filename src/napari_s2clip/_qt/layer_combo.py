@@ -38,6 +38,11 @@ class ImageCombo(QComboBox):
         index = self.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
 
+    def offers(self, layer: Layer) -> bool:
+        """Whether a layer is one to choose."""
+        # Probabilities that a run has added are no image to segment.
+        return isinstance(layer, self.kind) and not is_ours(layer)
+
     def choose(self, layer: Layer | None) -> None:
         """Choose a layer of the list; others change nothing."""
         if layer in self._layers:
@@ -48,10 +53,7 @@ class ImageCombo(QComboBox):
         before = self.layer()
         # The newest image is on top of the layer list, and here.
         layers = [
-            layer
-            for layer in reversed(self._viewer.layers)
-            # Probabilities that a run has added are no image to segment.
-            if isinstance(layer, self.kind) and not is_ours(layer)
+            layer for layer in reversed(self._viewer.layers) if self.offers(layer)
         ]
         self.blockSignals(True)
         self.clear()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import (
@@ -24,6 +26,7 @@ from .class_panel import ClassPanel
 from .control_names import in_the_dock
 from .controls import Controls
 from .counts import Counts
+from .data_panel import DataPanel
 from .engine import Done, Download, Draft, Engine, Failure, Outcome, Request
 from .hover_line import HoverLine
 from .last_used import read_controls, set_controls
@@ -45,10 +48,11 @@ from .tune_panel import TunePanel
 
 if TYPE_CHECKING:
     import napari.viewer
-    from napari.layers import Image
+    from napari.layers import Image, Labels
 
     from ..classes import ClassSet
     from ..io.annotations import Annotations
+    from ..review import Review
 
 __all__ = ["S2CLIPWidget"]
 
@@ -76,6 +80,7 @@ class S2CLIPWidget(QWidget):
         self.tune = TunePanel()
         self.review = ReviewPanel(napari_viewer)
         self.prompts = PromptPanel(napari_viewer)
+        self.data = DataPanel(napari_viewer)
         self.annotations = AnnotationsRow(napari_viewer)
         self.annotations.collect = self._collect
         self.memory = Remembering(self._used, self._set_used, self)
@@ -103,11 +108,14 @@ class S2CLIPWidget(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Image", self.image)
         self.pages = QTabWidget()
+        # Six titles beside each other in a dock of 300 px.
+        self.pages.tabBar().setStyleSheet("QTabBar::tab { padding: 3px; }")
         self.segment_page = Page(self.classes, self.models, stretched=self.classes)
         self.input_page = Page(self.scope, self.outputs)
         self.tune_page = Page(self.tune)
         self.review_page = Page(self.review, stretched=self.review)
         self.correct_page = Page(self.prompts)
+        self.data_page = Page(self.data)
         for page, title, about in (
             (
                 self.segment_page,
@@ -118,6 +126,11 @@ class S2CLIPWidget(QWidget):
             (self.tune_page, "Tune", "Thresholds that act at once."),
             (self.review_page, "Review", "Regions one by one, doubtful ones first."),
             (self.correct_page, "Correct", "Objects by clicks and boxes, with SAM."),
+            (
+                self.data_page,
+                "Data",
+                "Training data out and in: COCO and others.",
+            ),
         ):
             index = self.pages.addTab(page, title)
             self.pages.setTabToolTip(index, about)
@@ -155,6 +168,9 @@ class S2CLIPWidget(QWidget):
         self.annotations.restored.connect(self._on_restored)
         self.memory.noted.connect(self.run.show_note)
         self.counts.counted.connect(self._on_counted)
+        self.data.exporting.image = self.image.layer
+        self.data.exporting.dock_classes = self.controls.classes_now
+        self.data.exporting.review = self._review_of
         self._viewer.layers.selection.events.active.connect(self._on_active)
 
     def reset_choices(self, event: Any = None) -> None:
@@ -162,6 +178,8 @@ class S2CLIPWidget(QWidget):
         # Older versions of napari call it once more for a deleted widget.
         if isalive(self.image):
             self.image.refresh()
+            self.data.exporting.labels.refresh()
+            self.data.exporting.refresh()
 
     def start(self, *, download: bool = False) -> None:
         """Start a run on what is chosen of the image.
@@ -289,9 +307,15 @@ class S2CLIPWidget(QWidget):
         self.review.set_output(output)
         refined = None if output is None else output.refined
         self.prompts.set_target(refined)
+        self.data.exporting.choose(refined)
         if output is not None:
             self.prompts.set_classes(output.classes)
         self.counts.follow(refined)
+
+    def _review_of(self, labels: Labels) -> Review | None:
+        output = self.results.output
+        shown = output is not None and output.refined is labels
+        return self.review.review if shown else None
 
     def _on_active(self, event: Any) -> None:
         """Work on the image that was opened or selected last."""
@@ -322,10 +346,14 @@ class S2CLIPWidget(QWidget):
         self.review.restore(dict(annotations.review))
 
     def _used(self) -> Remembered:
-        return read_controls(self.controls, self.pages)
+        used = read_controls(self.controls, self.pages)
+        return replace(used, panel={**used.panel, "data": self.data.state()})
 
     def _set_used(self, used: Remembered, replace_classes: bool) -> None:
         set_controls(self.controls, self.pages, used, replace_classes=replace_classes)
+        data = used.panel.get("data")
+        if isinstance(data, Mapping):
+            self.data.restore(data)
 
     def _show_idle(self, text: str, more: str = "") -> None:
         """Say how a run ended; more of it where the mouse rests on it."""
@@ -353,6 +381,7 @@ class S2CLIPWidget(QWidget):
         self.desk.close()
         self._activity.end()
         self.prompts.stop()
+        self.data.leave()
         self.counts.leave()
         self.annotations.flush()
         self.memory.keep()

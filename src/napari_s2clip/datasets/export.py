@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..progress import Cancelled
 from .format import DatasetError
 from .tile import tiled
 from .writer import ItemExistsError
 
 if TYPE_CHECKING:
-    from ..progress import CancelToken
     from .item import Item
     from .writer import DatasetWriter
 
@@ -54,12 +54,11 @@ def export_items(
     overlap: int = 0,
     empty: bool = True,
     progress: Callable[[str], None] = lambda name: None,
-    cancel: CancelToken | None = None,
 ) -> Exported:
     """Add images to a dataset, and finish it.
 
-    One that cannot be written, or is there already, is left out with the reason. What
-    was written stays when an export is cancelled.
+    One that cannot be written, or is there already, is left out with the reason. Where
+    ``items`` raises `Cancelled`, what was written stays.
 
     Parameters
     ----------
@@ -72,7 +71,6 @@ def export_items(
         Whether tiles without labels are written.
     progress : callable
         Takes the name of each image of ``items`` before it is written.
-    cancel : CancelToken, optional
 
     Raises
     ------
@@ -85,9 +83,14 @@ def export_items(
     splits: dict[str, int] = {}
     objects = 0
     stopped = False
-    for item in _pieces(items, tile, overlap, empty, progress, skipped):
-        if cancel is not None and cancel.cancelled:
+    pieces = _pieces(items, tile, overlap, empty, progress, skipped)
+    while True:
+        try:
+            item = next(pieces, None)
+        except Cancelled:
             stopped = True
+            break
+        if item is None:
             break
         try:
             record = writer.add(item)

@@ -12,7 +12,7 @@ import numpy as np
 from ..datasets.item import safe_name
 from ..datasets.region_scores import region_scores
 from ..planes.geometry import current_index, shown_axes
-from .entry import entry_of
+from .entry import KEY, entry_of
 from .label_names import Kinds, kinds_of
 from .outputs import OutputSet, outputs_of
 from .pixels_of import pixels_of, size_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from ..review.decisions import Decisions
 
-__all__ = ["objects_of", "training_data"]
+__all__ = ["image_of", "objects_of", "training_data"]
 
 _STILL: Final = 1 << 28
 """Bytes of labels in memory that are copied, so that painting goes on meanwhile."""
@@ -209,3 +209,23 @@ def _reviewed(review: Decisions | None) -> dict[tuple[int, ...], bool]:
         decided = review.state(region).status != "open"
         found[position] = found.get(position, True) and decided
     return found
+
+
+def image_of(
+    viewer: ViewerModel, labels: Labels, otherwise: Image | None = None
+) -> Image | None:
+    """The image that a layer was made of, else another if it has the same size."""
+    from napari.layers import Image
+
+    entry = labels.metadata.get(KEY)
+    mark = entry.get("image") if isinstance(entry, dict) else None
+    for layer in viewer.layers:
+        if isinstance(layer, Image) and str(layer.unique_id) == mark:
+            return layer
+    if otherwise is None:
+        return None
+    try:
+        pixels_of(viewer, otherwise, labels, _axes(viewer, labels))
+    except ValueError:
+        return None
+    return otherwise

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..datasets import Item, from_ids
 from ..datasets.extend import extend
 from ..datasets.instances import present
+from ..progress import CancelToken
 from .boxes import box_of
 from .label_names import Kinds, kinds_of_values
 
@@ -38,6 +39,8 @@ class TrainingData:
         Of the slices, on the axes that they do not have.
     skipped : list of (str, str)
         Name of an image, and what of it was left out.
+    cancel : CancelToken
+        Looked at before each slice, which raises `napari_s2clip.progress.Cancelled`.
     """
 
     labels: Any
@@ -59,6 +62,7 @@ class TrainingData:
     reviewed: Mapping[tuple[int, ...], bool]
     provenance: Mapping[str, Any]
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    cancel: CancelToken = field(default_factory=CancelToken)
 
     @cached_property
     def classes(self) -> ClassSet:
@@ -72,6 +76,7 @@ class TrainingData:
         values: set[int] = set()
         source = self.labels if self.of is None or self._one else self.of
         for position in self.positions:
+            self.cancel.raise_if_cancelled()
             values.update(present(self._plane(source, position)).tolist())
         return kinds_of_values(values)
 
@@ -86,6 +91,7 @@ class TrainingData:
     def __iter__(self) -> Iterator[Item]:
         self.skipped.clear()
         for position in self.positions:
+            self.cancel.raise_if_cancelled()
             item = self._item(position)
             if item is not None:
                 yield item
