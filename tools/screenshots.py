@@ -131,6 +131,8 @@ def data(studio: Studio) -> None:
         for edit in (panel.exporting.folder, panel.importing.path):
             edit.setText("datasets/shapes")
         studio.take("data")
+        studio.widget.data_page.ensureWidgetVisible(panel.importing.summary)
+        studio.take("data-import")
 
 
 PAGES = {

@@ -150,7 +150,7 @@ class ImportPanel(ImportForm):
             self.summary.say(f"{self._what()}.", self._notes)
         else:
             count = self.list.count()
-            some = "; choose some" if count else ""
+            some = "; choose some" if count > 1 else ""
             self.summary.say(f"{counted(count, 'image')}{some}.")
             if count == 1:
                 self.list.setCurrentRow(0)
