@@ -47,6 +47,9 @@ def test_files_that_stand_for_a_dataset(tmp_path: Path) -> None:
     yolo = write(tmp_path / "y", "yolo")
     assert detect(yolo / "data.yaml") == "yolo"
     assert dataset_of(yolo / "data.yaml") == yolo
+    head = yolo / ".s2clip" / "dataset.json"
+    assert detect(head) == "yolo"
+    assert dataset_of(head) == yolo
     coco = write(tmp_path / "c", "coco") / "annotations" / "instances_train.json"
     assert detect(coco) == "coco"
     assert dataset_of(coco) == coco

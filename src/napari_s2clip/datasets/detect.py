@@ -41,12 +41,18 @@ def dataset_of(path: str | Path) -> Path:
     An index of COCO is read alone.
     """
     path = Path(path)
-    return path.parent if path.name in _TOP and path.is_file() else path
+    return _home(path) if path.name in _TOP and path.is_file() else path
+
+
+def _home(path: Path) -> Path:
+    """The dataset of a file at its top, or of the head that we write."""
+    folder = path.parent
+    return folder.parent if folder.name == ".s2clip" else folder
 
 
 def _of_file(path: Path) -> str | None:
     if path.name in _TOP:
-        return _of_folder(path.parent)
+        return _of_folder(_home(path))
     return _coco(path) if path.suffix.casefold() == ".json" else None
 
 
