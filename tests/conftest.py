@@ -150,7 +150,13 @@ class FakeModels:
         self.in_memory = {}
 
     def encode(
-        self, image: Any, *, settings: Any = None, progress: Any = None, cancel: Any
+        self,
+        image: Any,
+        *,
+        settings: Any = None,
+        store: Any = None,
+        progress: Any = None,
+        cancel: Any,
     ) -> FakeFeatures:
         rgb = image if isinstance(image, RGBImage) else to_rgb(image)
         self.calls.append(("encode", rgb.pixels.shape))
