@@ -43,9 +43,9 @@ class ExportForm(QWidget):
         self.slices = new_combo(
             "Which slices are written; each becomes an image of its own.", {}
         )
-        self.empty = QCheckBox("&Keep slices and tiles without labels")
+        self.empty = QCheckBox("&Keep empty slices and tiles")
         self.empty.setToolTip(
-            "Write them too, as images in which nothing is to be found."
+            "Write those without labels too, as images in which nothing is to be found."
         )
         self.format = new_combo("Format of the dataset.", {})
         for name, form in FORMATS.items():
@@ -79,7 +79,7 @@ class ExportForm(QWidget):
             suffix=" px",
         )
         self.overlap.setSingleStep(16)
-        self.overwrite = QCheckBox("Replace ima&ges of the same name")
+        self.overwrite = QCheckBox("Replace existing ima&ges")
         self.overwrite.setToolTip(
             "Images that are in the dataset already are written anew; else they are\n"
             "left as they are."

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from .._opencv import cv2
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,6 +33,8 @@ def outlines(mask: NDArray[np.bool_]) -> list[Polygon]:
     list of ndarray of int32, (N, 2)
         From the top left part on.
     """
+    from .._opencv import cv2
+
     # A frame of zeros, so that walking left from a hole always ends.
     framed = np.pad(np.asarray(mask, np.uint8), 1)
     found, tree = cv2.findContours(framed, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -78,6 +78,8 @@ def join(polygons: Sequence[Polygon]) -> Polygon:
 
 def fill(polygon: Polygon, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels that OpenCV fills, as trainers do."""
+    from .._opencv import cv2
+
     mask = np.zeros(shape, np.uint8)
     cv2.fillPoly(mask, [np.ascontiguousarray(polygon, np.int32)], 1)
     return mask.astype(bool)
