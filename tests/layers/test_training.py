@@ -16,6 +16,7 @@ from npe2 import PluginManager
 from napari_s2clip import ClassSet
 from napari_s2clip.layers import (
     apply_classes,
+    image_of,
     objects_of,
     outputs_of,
     show_result,
@@ -115,7 +116,7 @@ def test_names_follow_and_removed_classes_are_unknown(
     (item,) = data
     assert item.classes.names == ("cat",)
     assert item.ignore[0].tolist() == [False] * 3 + [True] * 2 + [False]
-    assert data.skipped == [("cell", "8 pixels with label 2 are of no class")]
+    assert data.skipped == [("cell", "8 px are of no class (label 2) and ignored")]
 
 
 def test_reviewed_says_whether_all_regions_were_decided(
@@ -264,6 +265,19 @@ def test_names_are_those_of_files(viewer: ViewerModel, tmp_path: Path) -> None:
     assert item.edited is None
 
 
+def test_the_image_of_a_layer(viewer: ViewerModel, image: Image, shown: Any) -> None:
+    other = viewer.add_image(np.zeros((4, 6)), name="other")
+    small = viewer.add_image(np.zeros((2, 6)), name="small")
+    plain = viewer.add_labels(np.ones((4, 6), int))
+    assert image_of(viewer, shown["refined"], other) is image
+    assert image_of(viewer, plain, other) is other
+    assert image_of(viewer, plain, small) is None
+    assert image_of(viewer, plain) is None
+    viewer.layers.remove(image)
+    # Another one of the same size is not its image.
+    assert image_of(viewer, shown["refined"], other) is None
+
+
 # ------------------------------------------------------------------ other layers
 
 
@@ -307,7 +321,7 @@ def test_classes_of_the_dock_or_one_a_value(viewer: ViewerModel, cells: Any) -> 
     (item,) = data
     assert item.classes is dock
     np.testing.assert_array_equal(item.labels, [[5, 5, 0, 0], [0, 0, 0, 0]])
-    assert data.skipped == [("cells", "4 pixels with label 7, 9 are of no class")]
+    assert data.skipped == [("cells", "4 px are of no class (label 7, 9) and ignored")]
     (item,) = items(viewer, cells)
     assert item.classes.names == ("label 5", "label 7", "label 9")
     cells.data = np.full((2, 4), 70_000)
@@ -331,7 +345,7 @@ def test_the_class_of_all_or_that_of_another_layer(
     data = training_data(viewer, cells, objects="ids", classes=CLASSES, of=other)
     (item,) = data
     assert item.instance_classes == {5: 1, 7: 2, 9: 2}
-    assert data.skipped == [("cells", "2 pixels with label 7, 9 are of no class")]
+    assert data.skipped == [("cells", "2 px are of no class (label 7, 9) and ignored")]
     small = viewer.add_labels(map_[:1], name="small")
     with pytest.raises(ValueError, match=r"^of: 'small' has not the size"):
         training_data(viewer, cells, objects="ids", of=small)

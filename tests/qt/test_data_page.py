@@ -410,7 +410,7 @@ def test_options_are_made_of_fields(qtbot: Any) -> None:
 
 def test_settings_come_back(panel: ExportPanel, qtbot: Any) -> None:
     panel.format.setCurrentIndex(panel.format.findData("panoptic"))
-    panel.options.editors["stuff"].setText("sky, grass")
+    panel.options.editors["stuff"].setText("sky; grass")
     for name, value in (("val", 20), ("test", 10), ("tile", 256), ("overlap", 32)):
         getattr(panel, name).setValue(value)
     panel.empty.setChecked(True)

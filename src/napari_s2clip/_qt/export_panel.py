@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from qtpy.compat import isalive
 from qtpy.QtCore import QUrl, Signal  # type: ignore[attr-defined]
-from qtpy.QtGui import QDesktopServices
+from qtpy.QtGui import QDesktopServices, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ..classes import ClassSet
@@ -68,6 +69,8 @@ class ExportPanel(ExportForm):
         self.review: Callable[[Labels], Review | None] = lambda labels: None
         self._cancel: CancelToken | None = None
         self._written: Path | None = None
+        self._last: Labels | None = None
+        self._stale = True
         self._progressed.connect(self._on_progress)
         self.labels.layer_changed.connect(self.refresh)
         self.objects.currentIndexChanged.connect(self._offer_classes)
@@ -87,7 +90,21 @@ class ExportPanel(ExportForm):
         self.labels.choose(labels)
 
     def refresh(self) -> None:
-        """Follow the chosen layer: what can be done with it may have changed."""
+        """Follow the chosen layer: what can be done with it may have changed.
+
+        It costs some time with many regions, so it waits until somebody looks.
+        """
+        self._stale = True
+        if self.isVisible():
+            self._catch_up()
+
+    def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]
+        """See what has changed meanwhile, the classes of the dock too."""
+        super().showEvent(event)
+        self.refresh()
+
+    def _catch_up(self) -> None:
+        self._stale = False
         labels = self.labels.labels()
         before = self.objects.currentData()
         self.objects.blockSignals(True)
@@ -103,8 +120,6 @@ class ExportPanel(ExportForm):
         self._offer_classes()
         if not self.busy:
             self.button.setEnabled(labels is not None)
-
-    _last: Labels | None = None
 
     def _offer_slices(self, labels: Labels | None) -> None:
         shape = () if labels is None else labels.data.shape
@@ -161,6 +176,8 @@ class ExportPanel(ExportForm):
         """Begin to export what is chosen."""
         if self.busy:
             return
+        if self._stale:
+            self._catch_up()
         try:
             export = self._export()
         except ValueError as error:
@@ -171,7 +188,7 @@ class ExportPanel(ExportForm):
         start_export(
             export,
             self._cancel,
-            progress=self._progressed.emit,
+            progress=self._tell,
             returned=self._on_ended,
         )
 
@@ -208,6 +225,11 @@ class ExportPanel(ExportForm):
             overlap=self.overlap.value(),
             overwrite=self.overwrite.isChecked(),
         )
+
+    def _tell(self, done: int, name: str) -> None:
+        """In the thread."""
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            self._progressed.emit(done, name)
 
     def _on_progress(self, done: int, name: str) -> None:
         # One that comes late says nothing about the export that follows.

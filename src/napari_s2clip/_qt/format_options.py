@@ -131,14 +131,14 @@ def _editor(hint: Any, default: Any) -> QWidget | None:
 
 
 class _Words(QLineEdit):
-    """Several texts, separated by commas."""
+    """Several texts, separated by semicolons as classes are."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.setPlaceholderText("none; a, b, …")
+        self.setPlaceholderText("none, or a; b")
 
     def words(self) -> tuple[str, ...]:
-        return tuple(w.strip() for w in self.text().split(",") if w.strip())
+        return tuple(w.strip() for w in self.text().split(";") if w.strip())
 
 
 def _value(editor: QWidget) -> Any:
@@ -164,7 +164,7 @@ def _set(editor: QWidget, value: Any) -> None:
         editor.setChecked(value is True)
     elif isinstance(editor, _Words):
         if isinstance(value, list | tuple):
-            editor.setText(", ".join(str(word) for word in value))
+            editor.setText("; ".join(str(word) for word in value))
     elif isinstance(editor, QLineEdit):
         editor.setText(value if isinstance(value, str) else "")
     elif isinstance(editor, QSpinBox) and number:

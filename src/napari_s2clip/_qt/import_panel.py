@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -108,12 +110,17 @@ class ImportPanel(ImportForm):
         create_worker(
             _run,
             work,
-            lambda found: self._found.emit(cancel, found),
+            partial(self._tell, cancel),
             cancel=cancel,
             _worker_class=Worker,
             _connect={"returned": self._on_ended},
         )
         self._show_button()
+
+    def _tell(self, cancel: CancelToken, found: object) -> None:
+        """In the thread."""
+        with suppress(RuntimeError):  # the window was closed meanwhile
+            self._found.emit(cancel, found)
 
     def _on_button(self) -> None:
         if self._adding:

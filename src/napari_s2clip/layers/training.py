@@ -214,7 +214,10 @@ def _reviewed(review: Decisions | None) -> dict[tuple[int, ...], bool]:
 def image_of(
     viewer: ViewerModel, labels: Labels, otherwise: Image | None = None
 ) -> Image | None:
-    """The image that a layer was made of, else another if it has the same size."""
+    """The image that a layer was made of.
+
+    ``otherwise`` is that of a layer which does not say it, if it has the same size.
+    """
     from napari.layers import Image
 
     entry = labels.metadata.get(KEY)
@@ -222,7 +225,7 @@ def image_of(
     for layer in viewer.layers:
         if isinstance(layer, Image) and str(layer.unique_id) == mark:
             return layer
-    if otherwise is None:
+    if mark is not None or otherwise is None:
         return None
     try:
         pixels_of(viewer, otherwise, labels, _axes(viewer, labels))

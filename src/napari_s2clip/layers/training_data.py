@@ -136,7 +136,7 @@ class TrainingData:
             text = ", ".join(map(str, odd[:5])) + (", …" if len(odd) > 5 else "")
             count = np.count_nonzero(unknown)
             self.skipped.append(
-                (name, f"{count} pixels with label {text} are of no class")
+                (name, f"{count} px are of no class (label {text}) and ignored")
             )
         edited = None
         if self.versions is not None:
