@@ -33,7 +33,7 @@ def test_ours_say_what_they_are(tmp_path: Path, name: str) -> None:
     assert item.name == "a"
 
 
-@pytest.mark.parametrize("name", ["coco", "panoptic", "yolo", "voc", "png", "tiff"])
+@pytest.mark.parametrize("name", FORMATS)
 def test_those_of_others_are_known_by_their_files(tmp_path: Path, name: str) -> None:
     folder = write(tmp_path, name)
     shutil.rmtree(folder / ".s2clip")

@@ -52,7 +52,8 @@ def contributions() -> Any:
 
 
 def ending_of(form: str) -> str:
-    (writer,) = (w for w in contributions()["writers"] if w["command"].endswith(form))
+    command = f"{OURS}.write_{form.replace('-', '_')}"
+    (writer,) = (w for w in contributions()["writers"] if w["command"] == command)
     (ending,) = writer["filename_extensions"]
     return str(ending)
 

@@ -132,9 +132,13 @@ _SIGNS: Final[dict[str, Callable[[Path], bool]]] = {
     "tiff": lambda folder: _listed(folder, "labels"),
     "panoptic": _coco_folder("panoptic"),
     "coco": _coco_folder("coco"),
-    "hf": lambda folder: any(folder.glob("**/metadata.jsonl")),
+    "hf": lambda folder: (
+        any(folder.glob("metadata.jsonl")) or any(folder.glob("*/metadata.jsonl"))
+    ),
     "ome-zarr": lambda folder: (
-        any(folder.glob("*/*.zarr")) or any(folder.glob("*.zarr"))
+        (folder / "labels" / "classes" / "zarr.json").is_file()
+        or any(folder.glob("*.zarr"))
+        or any(folder.glob("*/*.zarr"))
     ),
 }
 """What folders of formats have that no other has; the first that fits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from ..datasets import FORMATS, DatasetError
@@ -23,9 +24,11 @@ def get_reader(path: str | Sequence[str]) -> Callable[..., list[LayerData]] | No
     of its own. The manifest names files only: with a reader of folders napari would ask
     which one to take for every folder of pictures that somebody opens.
     """
-    if not isinstance(path, str) or path.rstrip("/").endswith(".zarr"):
+    if not isinstance(path, str):
         return None
-    return None if detect(path) is None else read_dataset
+    name = detect(path)
+    others = name == "ome-zarr" and Path(path).is_dir()
+    return None if name is None or others else read_dataset
 
 
 def read_dataset(path: str) -> list[LayerData]:
