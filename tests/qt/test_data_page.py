@@ -11,6 +11,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.qt.threading import FunctionWorker
 from pycocotools.coco import COCO
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog
@@ -439,6 +440,42 @@ def test_the_dock_remembers_them(
     second.window.add_dock_widget(again, name="S2CLIP")
     second.add_image(np.zeros((4, 4)))
     assert again.data.state() == widget.data.state()
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_removing_the_dock_cancels(
+    viewer: Any, widget: Any, qtbot: Any, tmp_path: Path, deleted: bool
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def make(block_info: Any = None) -> Any:
+        if armed and block_info[None]["chunk-location"][0] == 2:
+            begun.set()
+            go_on.wait(10)
+        return np.ones((1, 4, 4), np.uint8)
+
+    armed = False
+    lazy = da.map_blocks(
+        make,
+        chunks=((1,) * 6, (4,), (4,)),
+        dtype=np.uint8,
+        meta=np.empty((0, 0, 0), np.uint8),
+    )
+    viewer.add_labels(lazy, name="lazy")
+    armed = True
+    panel = widget.data.exporting
+    panel.folder.setText(str(tmp_path))
+    panel.start()
+    qtbot.waitUntil(begun.is_set)
+    viewer.window.remove_dock_widget(widget)
+    if deleted:
+        widget.deleteLater()
+    qtbot.wait(50)
+    go_on.set()
+    FunctionWorker.await_workers(10_000)
+    qtbot.wait(50)
+    # What was written is whole.
+    assert len(list(Coco().read(tmp_path))) == 3
 
 
 def test_a_folder_is_chosen(
