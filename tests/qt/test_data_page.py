@@ -60,7 +60,7 @@ def panel(model: ViewerModel, show: Any, tmp_path: Path) -> ExportPanel:
     panel.dock_classes = lambda: CLASSES
     panel.folder.setText(str(tmp_path / "out"))
     show(panel, 300, 600)
-    model.layers.events.inserted.connect(lambda _: panel.choose(model.layers[-1]))
+    model.layers.events.inserted.connect(lambda _: panel.follow(model.layers[-1]))
     return panel
 
 
@@ -340,6 +340,23 @@ def test_classes_of_other_layers(
     kinds.features = {}
     panel.refresh()
     assert offered() == ["one a label"]
+
+
+def test_the_choice_stays_while_runs_write_into_the_same_layer(
+    model: ViewerModel, panel: ExportPanel
+) -> None:
+    first = model.add_labels(np.ones((4, 4), int))
+    second = model.add_labels(np.ones((4, 4), int))
+    assert panel.labels.labels() is second
+    panel.labels.choose(first)
+    panel.follow(second)
+    assert panel.labels.labels() is first
+    panel.follow(None)
+    panel.follow(second)
+    assert panel.labels.labels() is second
+    model.layers.remove(second)
+    panel.labels.refresh()
+    assert panel.labels.labels() is first
 
 
 def test_every_format_has_a_line_and_options(panel: ExportPanel, qtbot: Any) -> None:

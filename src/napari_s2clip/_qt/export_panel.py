@@ -70,6 +70,7 @@ class ExportPanel(ExportForm):
         self._cancel: CancelToken | None = None
         self._written: Path | None = None
         self._last: Labels | None = None
+        self._followed: Labels | None = None
         self._stale = True
         self._progressed.connect(self._on_progress)
         self.labels.layer_changed.connect(self.refresh)
@@ -84,10 +85,12 @@ class ExportPanel(ExportForm):
         """Whether an export is under way."""
         return self._cancel is not None
 
-    def choose(self, labels: Labels | None) -> None:
-        """Choose a layer."""
+    def follow(self, labels: Labels | None) -> None:
+        """Choose the layer that runs write into, once; then the choice is the user's."""
         self.labels.refresh()
-        self.labels.choose(labels)
+        if labels is not self._followed:
+            self._followed = labels
+            self.labels.choose(labels)
 
     def refresh(self) -> None:
         """Follow the chosen layer: what can be done with it may have changed.

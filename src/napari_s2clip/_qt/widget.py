@@ -307,7 +307,7 @@ class S2CLIPWidget(QWidget):
         self.review.set_output(output)
         refined = None if output is None else output.refined
         self.prompts.set_target(refined)
-        self.data.exporting.choose(refined)
+        self.data.exporting.follow(refined)
         if output is not None:
             self.prompts.set_classes(output.classes)
         self.counts.follow(refined)
