@@ -86,7 +86,7 @@ class ExportPanel(ExportForm):
         return self._cancel is not None
 
     def follow(self, labels: Labels | None) -> None:
-        """Choose the layer that runs write into, once; then the choice is the user's."""
+        """Choose the layer that runs write into, once; then the user chooses."""
         self.labels.refresh()
         if labels is not self._followed:
             self._followed = labels
