@@ -1,7 +1,8 @@
 """``python -m benchmarks [--json FILE]``: run the comparisons, print and keep them.
 
 ``--only`` takes some of the groups: ``small``, ``refining`` and ``live`` (demo models,
-seconds), ``exporting`` (without models, minutes), ``encoding`` and ``sam`` (real sizes
+seconds), ``jobs`` and ``workers`` (demo models, a minute),
+``exporting`` (without models, minutes), ``encoding`` and ``sam`` (real sizes
 with random weights, minutes), ``memory``, and ``prompting`` and ``window`` (demo
 models, in a window; left out where there is no screen).
 """
@@ -20,6 +21,7 @@ import torch
 
 from .encoding import encoding_pairs, peak_memory
 from .exporting import exporting_pairs
+from .jobs import job_pairs, worker_figures
 from .live import live_pairs
 from .pairs import compare
 from .prompting import prompting_pairs
@@ -32,6 +34,8 @@ GROUPS = (
     "refining",
     "live",
     "exporting",
+    "jobs",
+    "workers",
     "sam",
     "encoding",
     "memory",
@@ -64,6 +68,8 @@ def main() -> None:
         found.append((live_pairs(), options.rounds))
     if "exporting" in options.only:
         found.append((exporting_pairs(), min(options.rounds, 2)))
+    if "jobs" in options.only:
+        found.append((job_pairs(), min(options.rounds, 5)))
     if "sam" in options.only:
         found.append((sam_pairs(), min(options.rounds, 3)))
     if "encoding" in options.only:
@@ -93,6 +99,15 @@ def main() -> None:
             f"{item['loaded_mb']:.0f} MB",
             flush=True,
         )
+    workers = worker_figures() if "workers" in options.only else {}
+    if workers:
+        print(
+            f"{workers['images']} images of {workers['side']} px: two workers take "
+            f"{workers['2_workers_per_second']:.2f} images/s, one "
+            f"{workers['1_workers_per_second']:.2f}; {workers['ratio']:.2f} times as "
+            "fast",
+            flush=True,
+        )
     window = {}
     if "window" in options.only and _has_screen():
         window = window_figures(options.rounds)
@@ -117,6 +132,7 @@ def main() -> None:
         "timings": timings,
         "memory": memory,
         "sam_memory": encoders,
+        "workers": workers,
         "window": window,
     }
     options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
