@@ -58,7 +58,6 @@ class Death:
             if self.tear is None:
                 os.kill(os.getpid(), signal.SIGKILL)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.tear, self.tear))
         self.steps += 1
 
@@ -86,6 +85,8 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     if child == 0:
         code = 1
         try:
+            # Here, because zarr writes in threads, which may set no signals.
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             death = Death(job["folder"], job.pop("step"), job.pop("tear"))
             sys.addaudithook(death)
             added = export(**job)

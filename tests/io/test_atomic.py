@@ -52,7 +52,7 @@ def test_what_was_left_a_day_ago_is_swept_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "a").mkdir()
     hexadecimal = "0123456789abcdef" * 2
     old, fresh = (tmp_path / "a" / f".{n}{hexadecimal[1:]}.new" for n in "01")
-    folder = tmp_path / f".{hexadecimal}.new"
+    folder = tmp_path / f".{hexadecimal}.old"
     folder.mkdir()
     others = [tmp_path / name for name in ("b.new", f"{hexadecimal}.new", "c")]
     for path in (old, fresh, folder / "inside", *others):

@@ -24,7 +24,7 @@ __all__ = [
     "sync",
 ]
 
-_NEW: Final = re.compile(r"\.[0-9a-f]{32}\.new")
+_LEFT: Final = re.compile(r"\.[0-9a-f]{32}\.(new|old)")
 
 
 _REASONS: Final = {
@@ -93,6 +93,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             if file.is_file():
                 sync(file)
         with contextlib.suppress(FileNotFoundError):
+            os.utime(path)  # `sweep` goes by it
             path.rename(old)
         try:
             new.rename(path)
@@ -138,14 +139,14 @@ def sync(path: Path) -> None:
 
 
 def sweep(folder: Path, *, hours: float = 24) -> None:
-    """Remove what `replacing` left in a folder and those in it when it was killed.
+    """Remove what was left in a folder and those in it where replacing was killed.
 
     Files that were changed in the last ``hours`` stay: another program may be writing
     them now.
     """
     latest = time.time() - 3600 * hours
     for home, folders, files in os.walk(folder):
-        for name in filter(_NEW.fullmatch, [*folders, *files]):
+        for name in filter(_LEFT.fullmatch, [*folders, *files]):
             path = Path(home, name)
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime > latest:
