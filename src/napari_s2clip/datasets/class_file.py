@@ -7,6 +7,8 @@ have any. The file keeps both, so that what is read back has the ids it had.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,9 +19,6 @@ from ..io.class_lists import classes_from_dict
 from .format import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from ..classes import ClassSet
 
 __all__ = [

@@ -7,13 +7,11 @@ and back: the bridge covers no pixel that the region lacks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["Polygon", "fill", "join", "outlines"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,8 +17,6 @@ from .instances import from_ids
 from .item import Item
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import zarr
 
 __all__ = ["CLASSES", "IGNORE", "OBJECTS", "RESERVED", "item_of", "zarrs_of"]

@@ -8,7 +8,9 @@ back when they are read; those of others have no such folder.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..io.atomic import replace_text
@@ -16,9 +18,6 @@ from ..io.class_lists import classes_from_dict
 from .format import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
     from ..classes import ClassSet
     from .item import Item
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -12,8 +13,6 @@ from ..io.atomic import replacing
 from .format import DatasetError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from .item import Item
 
 __all__ = ["NO_IMAGE", "read_png", "write_image", "write_png"]

@@ -5,13 +5,11 @@ Their corners are whole numbers, so whoever fills what is inside gets the same p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 __all__ = ["fill", "outlines", "rings"]
 

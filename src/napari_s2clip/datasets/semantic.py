@@ -7,6 +7,7 @@ Trainers that leave the background out (``reduce_zero_label``) read these files 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -26,8 +27,6 @@ from .own import restored
 from .pictures import read_png, write_image, write_png
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from ..classes import ClassSet
     from .item import Item
 

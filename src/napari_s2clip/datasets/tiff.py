@@ -6,6 +6,7 @@ to ignore), ``instances/train/name.tif`` (int32) and ``classes.json``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -23,8 +24,6 @@ from .pictures import NO_IMAGE
 from .units import centimetres
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from ..classes import ClassSet
     from .item import Attributes, Item
 

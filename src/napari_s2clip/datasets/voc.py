@@ -6,6 +6,7 @@ Values count the classes from 1 in their order; 0 is background, 255 void.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -24,8 +25,6 @@ from .pictures import NO_IMAGE, read_png, write_png
 from .voc_classes import IGNORED, colour_map, label_map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from ..classes import ClassSet
     from .item import Item
 

@@ -7,9 +7,10 @@ cutting off and rounding give its column and row.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,6 @@ from .instances import each, lost, present
 from .item import Item
 from .own import restored, size_of
 from .pictures import NO_IMAGE, write_image
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 __all__ = ["Yolo"]
 
