@@ -66,11 +66,19 @@ def test_pixels_to_ignore_come_back(form, tmp_path):
 @pytest.mark.parametrize("form", [Voc(), Yolo()], ids=lambda form: form.name)
 def test_what_is_known_of_objects_and_has_no_place_is_said(form, tmp_path):
     ids = {"instances": np.array([[1, 0, 2]]), "instance_classes": {1: 7, 2: 300}}
-    item = item_of(np.array([[7, 0, 300]]), attributes={1: {"score": 0.5}}, **ids)
-    _, record = there_and_back(form, item, tmp_path)
-    assert record.skipped == (
-        "scores and whatever else is known of objects have no place",
-    )
+    labels = np.array([[7, 0, 300]])
+    group = "1 groups are written as objects, each as if it were one"
+    other = "scores and whatever else is known of objects have no place"
+    for number, (known, words) in enumerate(
+        (
+            ({"score": 0.5}, (other,)),
+            ({"crowd": True}, (group,)),
+            ({"score": 0.5, "crowd": True}, (group, other)),
+        )
+    ):
+        item = item_of(labels, attributes={1: known}, **ids)
+        _, record = there_and_back(form, item, tmp_path / str(number))
+        assert record.skipped == words
 
 
 def test_parts_have_the_names_that_people_give_them(tmp_path):

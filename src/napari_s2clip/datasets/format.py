@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
     from .item import Item
 
-__all__ = ["NO_ATTRIBUTES", "SPLITS", "DatasetError", "Format", "Record"]
+__all__ = ["SPLITS", "DatasetError", "Format", "Record"]
 
 SPLITS = ("train", "val", "test")
 """Parts of a dataset."""
-
-NO_ATTRIBUTES: Final = "scores and whatever else is known of objects have no place"
 
 
 class DatasetError(ValueError):

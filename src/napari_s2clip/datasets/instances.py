@@ -167,7 +167,7 @@ def lost(
     classes: Mapping[int, int],
     attributes: Mapping[int, Mapping[str, Any]],
 ) -> tuple[str, ...]:
-    """What a format loses of instances that has no groups and counts them from 1.
+    """What a format loses of instances that has a class for each, counted from 1.
 
     Parameters
     ----------
@@ -182,6 +182,8 @@ def lost(
         )
     if max(classes, default=0) != len(classes):
         notes += ("instances are numbered anew, from 1 in the order of their ids",)
+    if any(attributes.get(n, {}).keys() - {"crowd"} for n in classes):
+        notes += ("scores and whatever else is known of objects have no place",)
     return notes
 
 

@@ -18,7 +18,7 @@ from ..image import to_rgb
 from ..io.atomic import replace_bytes, replace_text
 from .class_file import from_indices, read_classes, to_indices, write_classes
 from .folders import files_of, labelled
-from .format import NO_ATTRIBUTES, SPLITS, DatasetError, Record
+from .format import SPLITS, DatasetError, Record
 from .instances import from_ids, lost
 from .own import restored
 from .pictures import NO_IMAGE, read_png, write_png
@@ -58,8 +58,6 @@ class Voc:
             skipped += _write_jpeg(folder / files[0], item, item.image)
         classes = to_indices(item.labels, item.classes).astype(np.uint8)
         ids = np.array([0, *sorted(of)])
-        if item.attributes:
-            skipped += (NO_ATTRIBUTES,)
         objects = np.searchsorted(ids, found)
         for kind, values in (("Class", classes), ("Object", objects)):
             file = f"Segmentation{kind}/{item.name}.png"

@@ -20,7 +20,7 @@ from ..io.atomic import replace_text
 from ..io.class_lists import classes_from_dict, names_by_number, parse_yaml
 from .contours import Polygon, fill, join, outlines
 from .folders import files_of, image_of, part_of
-from .format import NO_ATTRIBUTES, SPLITS, DatasetError, Record
+from .format import SPLITS, DatasetError, Record
 from .instances import each, lost, present
 from .item import Item
 from .own import restored, size_of
@@ -75,8 +75,6 @@ class Yolo:
                 _row(index[thing.class_id], polygon + shift, item.shape)
                 for polygon in polygons
             ]
-        if item.attributes:
-            skipped += (NO_ATTRIBUTES,)
         if item.ignore is not None and item.ignore.any():
             skipped += ("pixels to ignore are background",)
         text = f"labels/{split}/{item.name}.txt"
