@@ -13,6 +13,7 @@ from napari_s2clip.datasets import (
     ItemExistsError,
     Record,
     split_of,
+    tiled,
 )
 from napari_s2clip.io.atomic import replace_text
 
@@ -210,3 +211,15 @@ def test_folders_of_a_replaced_image_are_removed(tmp_path: Path) -> None:
     again.add(item("a", source="new"))
     assert not (tmp_path / "old").exists()
     assert (tmp_path / "new" / "part.txt").is_file()
+
+
+def test_slices_and_tiles_of_an_image_are_in_one_part(tmp_path: Path) -> None:
+    writer = DatasetWriter(tmp_path, Plain(), CLASSES, val=0.3, test=0.3)
+    parts = set()
+    for number in range(20):
+        slices = [item(f"{number}_z{z}", group=f"stack {number}") for z in range(3)]
+        tiles = tiled(item(f"{number}"), 1)
+        for several in (slices, tiles):
+            (part,) = {writer.add(one).split for one in several}
+            parts.add(part)
+    assert parts == {"train", "val", "test"}

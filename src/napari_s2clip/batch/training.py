@@ -118,6 +118,7 @@ class FolderItems:
                     instances,
                     of,
                     {n: scores[n] for n in of if n in scores},
+                    group=image.name,
                     pixel_size=size,
                     unit=unit,
                     source=f"{source or image.name}{_place(letters, position)}",

@@ -50,6 +50,9 @@ class Item:
     unit : str
     split : str, optional
         One of `SPLITS`, where it is decided already.
+    group : str
+        Images of one group, such as slices of a stack and tiles of a picture, go into
+        the same part of a dataset. Empty is a group of its own.
     source : str
         The file that the image is from.
     provenance : mapping
@@ -79,6 +82,7 @@ class Item:
     pixel_size: tuple[float, float] | None = None
     unit: str = ""
     split: str | None = None
+    group: str = ""
     source: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     edited: bool | None = None

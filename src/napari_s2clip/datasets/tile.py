@@ -51,6 +51,7 @@ def tiled(item: Item, side: int, overlap: int = 0) -> Iterator[Item]:
             yield replace(
                 item,
                 name=f"{item.name}_r{r}_c{c}",
+                group=item.group or item.name,
                 labels=item.labels[at],
                 image=None if item.image is None else item.image[at],
                 instances=own,

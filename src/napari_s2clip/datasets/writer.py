@@ -151,7 +151,7 @@ class DatasetWriter:
             if old is not None:
                 # Old and new files may be mixed from here on, so it is not in there.
                 path.replace(aside)
-            split = item.split or split_of(name, *self._shares)
+            split = item.split or split_of(item.group or name, *self._shares)
             record = self.format.write(item, self.folder, split)
             own.write(path, {"record": record.to_dict(), **own.facts(item)})
             self._added[name] = item.source

@@ -155,6 +155,7 @@ class TrainingData:
             {n: self.known[n] for n in of if n in self.known},
             unknown if unknown.any() else None,
             *self.size,
+            group=self.stem,
             source=self.source + name.removeprefix(self.stem),
             provenance=self.provenance,
             edited=edited,
