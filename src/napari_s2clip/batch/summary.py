@@ -219,7 +219,7 @@ def _sheet(
     for one in summary.classes:
         yield (
             f'<tr><td><span class="colour" style="background:{colours[one.id]}"></span>'
-            f"{html.escape(one.name)}<td>{one.images}<td>{one.pixels}"
+            f"{html.escape(one.name)}<td>{one.images}<td>{one.pixels:,}"
             f"<td>{one.share:.1%}</tr>"
         )
     yield "</table>"
