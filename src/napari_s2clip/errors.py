@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
-__all__ = ["EXPECTED", "sentence"]
+__all__ = ["EXPECTED", "reason", "sentence"]
 
 EXPECTED: Final = (ImportError, MemoryError, OSError, RuntimeError, ValueError)
 """What a run may meet on a sound installation; anything else is a bug."""
+
+_REASONS: Final = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "your share of the disk is full; free some of it",
+    errno.EFBIG: "files may not be this large there; choose another folder",
+    errno.ENAMETOOLONG: "its name is too long here; choose another folder",
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        "it may not be written to; choose another folder",
+    ),
+}
+
+
+def reason(error: OSError) -> str:
+    """Why something could not be written, and what to do, in a few words."""
+    return _REASONS.get(error.errno or 0, f"{error.strerror or error}")
 
 
 def sentence(error: BaseException) -> str:
@@ -16,5 +33,5 @@ def sentence(error: BaseException) -> str:
         return "there is not enough memory for this"
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}"
+        return f"{where}{reason(error)}"
     return " ".join(str(error).split()) or type(error).__name__

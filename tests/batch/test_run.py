@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ import tifffile
 from napari_s2clip import ClassSet
 from napari_s2clip.batch import Input, JournalError, run_job
 from napari_s2clip.batch.journal import Journal, read_entries
+from napari_s2clip.io import results
 from napari_s2clip.io.results import SUFFIXES
 from napari_s2clip.progress import Cancelled, CancelToken
 
@@ -267,3 +269,41 @@ def test_without_pictures(job, inputs, model, tmp_path):
     shutil.rmtree(out)
     with pytest.raises(ValueError, match="in_work"):
         list(run_job(job, inputs, out, model=model, in_work=0))
+
+
+def test_a_full_disk_is_said_and_the_job_goes_on_later(
+    job, inputs, model, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    write_map = results.write_map
+    full = [True]
+
+    def write(path, *arguments, **options):
+        if full and path.name.endswith("_refined.tif"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write_map(path, *arguments, **options)
+
+    monkeypatch.setattr(results, "write_map", write)
+    outcomes = list(run_job(job, inputs, out, model=model))
+    assert {o.state for o in outcomes} == {"failed"}
+    assert all("the disk is full; free some space" in o.error for o in outcomes)
+    assert files(out) == set()
+    full.clear()
+    assert {o.state for o in run_job(job, inputs, out, model=model)} == {"done"}
+
+
+def test_a_journal_that_cannot_be_written_ends_the_job(
+    job, inputs, model, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    images = run_job(job, inputs, out, model=model, in_work=1)
+    next(images)
+
+    def fail(number):
+        raise OSError(errno.EROFS, "Read-only file system", "journal.jsonl")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_s2clip.batch.journal.os.fsync", fail)
+        with pytest.raises(OSError, match="Read-only"):
+            list(images)
+    assert next(o.state for o in run_job(job, inputs, out, model=model)) == "skipped"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_s2clip.errors import reason
 from napari_s2clip.io.atomic import (
-    reason,
     remove,
     replace_bytes,
     replace_text,

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
 from .. import __version__
-from ..io.atomic import reason, remove, sweep
+from ..errors import reason
+from ..io.atomic import remove, sweep
 from . import own
 from .format import SPLITS, DatasetError, Format, Record
 from .names import check_name, folded

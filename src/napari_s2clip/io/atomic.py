@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 import shutil
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 __all__ = [
-    "reason",
     "remove",
     "replace_bytes",
     "replace_text",
@@ -25,18 +23,6 @@ __all__ = [
 ]
 
 _LEFT: Final = re.compile(r"\.[0-9a-f]{32}\.(new|old)")
-
-
-_REASONS: Final = {
-    errno.ENOSPC: "the disk is full; free some space or choose another folder",
-    errno.EDQUOT: "your share of the disk is full; free some of it",
-    errno.EFBIG: "files may not be this large there; choose another folder",
-    errno.ENAMETOOLONG: "its name is too long here; choose another folder",
-    **dict.fromkeys(
-        (errno.EACCES, errno.EPERM, errno.EROFS),
-        "it may not be written to; choose another folder",
-    ),
-}
 
 
 @contextlib.contextmanager
@@ -155,8 +141,3 @@ def sweep(folder: Path, *, hours: float = 24) -> None:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
-
-
-def reason(error: OSError) -> str:
-    """Why something could not be written, and what to do, in a few words."""
-    return _REASONS.get(error.errno or 0, f"{error.strerror or error}")

@@ -15,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 from filelock import Timeout
 
+from ..errors import reason
 from .annotations import Annotations, LabelsCopy
-from .atomic import reason, replace_text
+from .atomic import replace_text
 from .label_files import MakeMap, read_labels, write_labels
 from .sidecar_folder import (
     INDEX,

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..datasets import FORMATS, DatasetWriter
 from ..datasets.item import safe_name
-from ..io.atomic import reason, replace_text
+from ..errors import reason
+from ..io.atomic import replace_text
 from .training import training_data
 
 if TYPE_CHECKING:
