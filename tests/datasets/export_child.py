@@ -18,7 +18,7 @@ from napari_s2clip import ClassSet
 from napari_s2clip.classes import ClassEntry
 from napari_s2clip.datasets import FORMATS, DatasetWriter, Item
 
-IMAGES = 30
+IMAGES = 12
 SHAPE = (40, 56)
 CLASSES = ClassSet([ClassEntry("cat", id=3), "große Katze", "sky"])
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -141,8 +141,15 @@ def assert_one_sentence(error: DatasetError, folder: Path) -> None:
     assert ".new" not in str(error)
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
-@pytest.mark.parametrize("call", ["fsync", "replace", "open", "mkdir"])
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("fsync", errno.ENOSPC),
+        ("replace", errno.EROFS),
+        ("open", errno.EACCES),
+        ("mkdir", errno.ENOSPC),
+    ],
+)
 def test_any_step_may_fail_and_the_next_try_succeeds(
     form: Format,
     number: int,

@@ -224,8 +224,13 @@ def class_set(
 def image_path(index: Path, file_name: str) -> Path | None:
     """The file of an image of an index, where it is in the usual places."""
     relative = PurePosixPath(file_name.replace("\\", "/"))
+    # No drives, also where this system has none.
     inside = [
-        p for p in relative.parts if p not in {"/", "..", "."} and not Path(p).drive
+        part
+        for part in relative.parts
+        if part not in {"/", "..", "."}
+        and not part.endswith(":")
+        and not Path(part).drive
     ]
     split = index.stem.rpartition("_")[2]
     home, above = index.parent, index.parent.parent

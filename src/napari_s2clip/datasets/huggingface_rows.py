@@ -214,6 +214,7 @@ def _inside(file: Path, row: Mapping[str, Any], key: str, where: str) -> Path:
     if not isinstance(name, str) or not name:
         raise DatasetError(f"{where}: {key} must be the path of a file, got {name!r}")
     parts = PurePosixPath(name.replace("\\", "/")).parts
-    if ".." in parts or Path(name).drive or parts[0].startswith("/"):
+    drive = Path(name).drive or parts[0].endswith(":")
+    if ".." in parts or drive or parts[0].startswith("/"):
         raise DatasetError(f"{where}: {key} must be a path below the folder")
     return file.parent.joinpath(*parts)

@@ -103,7 +103,8 @@ class Yolo:
         content = {"train": some, "val": content.get("train", some)} | content
         content["names"] = dict(enumerate(classes.names))
         content |= classes.to_dict()
-        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+        text = yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=False)
         replace_text(folder / _INDEX, text)
 
     def read(self, path: Path) -> Iterator[Item]:

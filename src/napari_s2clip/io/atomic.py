@@ -48,8 +48,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             new.unlink()
-        if isinstance(error, OSError) and error.filename in {None, str(new), new}:
-            error.filename = str(path)  # the name that the user knows
+        _name(error, new, path)
         raise
 
 
@@ -87,10 +86,19 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             with contextlib.suppress(FileNotFoundError):
                 old.rename(path)
             raise
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(new, ignore_errors=True)
+        _name(error, new, path)
         raise
     remove(old)
+
+
+def _name(error: BaseException, new: Path, path: Path) -> None:
+    """Give an error the name that the user knows."""
+    if isinstance(error, OSError):
+        given = None if error.filename is None else Path(error.filename)
+        if given is None or given == new or new in given.parents:
+            error.filename = str(path)
 
 
 def remove(path: Path) -> None:
