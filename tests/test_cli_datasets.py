@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 
 from napari_s2clip.batch import Input, Job, run_job
 from napari_s2clip.cli import main
-from napari_s2clip.datasets import FORMATS
+from napari_s2clip.datasets import FORMATS, DatasetWriter, Item, SemanticPNG
 
 from .batch.conftest import CLASSES, QuickModel
 
@@ -194,3 +194,26 @@ def test_objects_have_rows_in_the_table(run, results, tmp_path):
         assert regions[int(y), int(x)] == int(cells[0])
         assert float(cells[4]) == 0.5
     assert not list((tmp_path / "b").glob("*.png"))
+
+
+def test_pixels_to_ignore_go_on_as_such(run, tmp_path):
+    labels = np.array([[1, 1, 0], [0, 2, 2]])
+    ignore = np.array([[0, 0, 1], [1, 0, 0]], bool)
+    writer = DatasetWriter(tmp_path / "d", SemanticPNG(), CLASSES)
+    writer.add(Item("a", labels, CLASSES, ignore=ignore))
+    writer.finish()
+    assert run("import", tmp_path / "d", "--out", tmp_path / "b")[0] == 0
+    refined = tifffile.imread(tmp_path / "b" / "a_refined.tif")
+    refined[0, 2] = 2  # somebody knows it now
+    tifffile.imwrite(tmp_path / "b" / "a_refined.tif", refined)
+    arguments = ("export", tmp_path / "b", "--format", "png", "--no-images")
+    assert run(*arguments, "--out", tmp_path / "again")[0] == 0
+    (item,) = SemanticPNG().read(tmp_path / "again")
+    assert item.labels.tolist() == [[1, 1, 2], [0, 2, 2]]
+    assert item.ignore.tolist() == [[False] * 3, [True, False, False]]
+    # Without any the file goes.
+    writer = DatasetWriter(tmp_path / "d", SemanticPNG(), CLASSES, overwrite=True)
+    writer.add(Item("a", labels, CLASSES))
+    writer.finish()
+    assert run("import", tmp_path / "d", "--out", tmp_path / "b", "--overwrite")[0] == 0
+    assert not (tmp_path / "b" / "a_ignore.tif").exists()

@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from distributed import KilledWorker
+from distributed.client import FutureCancelledError
 from PIL import Image
 
 from napari_s2clip import ClassSet, Settings
 from napari_s2clip.batch import Cluster, ClusterError, Input, Job, run_job
+from napari_s2clip.batch.cluster import _Remote
 from napari_s2clip.batch.journal import read_entries
 from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.io.results import MAPS
@@ -149,3 +152,37 @@ def test_what_cannot_be_used_is_one_sentence(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"napari-s2clip\[distributed\]"):
         Cluster(1)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (KilledWorker("t", None, 3), "the workers that took it died"),
+        (FutureCancelledError("t", "lost"), "the cluster gave it up"),
+        (MemoryError(), "there is not enough memory"),
+    ],
+)
+def test_what_the_cluster_loses_is_a_failed_image(error, sentence, inputs, tmp_path):
+    class Lost:
+        def result(self):
+            raise error
+
+    class Losing:
+        in_work = 1
+
+        def line(self, *_):
+            return self
+
+        def start(self, item):
+            return _Remote(Lost())
+
+        def stop(self):
+            raise AssertionError
+
+        def close(self):
+            pass
+
+    (outcome,) = run_job(JOB, inputs[:1], tmp_path / "out", cluster=Losing())
+    assert outcome.state == "failed"
+    assert sentence in outcome.error
+    assert read_entries(tmp_path / "out")["0"]["event"] == "failed"

@@ -9,8 +9,11 @@ import numpy as np
 
 from ..datasets.instances import each
 from ..image import to_rgb
+from ..io.atomic import replacing
+from ..io.map_files import write_map
 from ..io.results import write_segmentation
 from ..results import REGION_COLUMNS, Segmentation
+from .finished import FinishedImage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +49,8 @@ def write_item(
 ) -> list[Path]:
     """Write an image of a dataset as `write_segmentation` writes a run.
 
+    Pixels to ignore are 1 in ``NAME_ignore.tif``.
+
     Parameters
     ----------
     item : Item
@@ -67,7 +72,7 @@ def write_item(
         about |= {"pixel_size": list(item.pixel_size), "unit": item.unit}
     if item.reviewed is not None:
         about["reviewed"] = item.reviewed
-    return write_segmentation(
+    files = write_segmentation(
         as_segmentation(item),
         picture,
         out,
@@ -76,6 +81,15 @@ def write_item(
         pictures=pictures,
         about=about,
     )
+    ignore = FinishedImage(out, item.name).path("_ignore.tif")
+    if item.ignore is None or not item.ignore.any():
+        ignore.unlink(missing_ok=True)
+        return files
+    with replacing(ignore) as new:
+        labels = item.ignore.astype(np.uint8)
+        facts = {"values": "1 is not known"}
+        write_map(new, labels, shape=item.shape, axes="YX", facts=facts)
+    return [*files, ignore]
 
 
 def _table(item: Item, objects: Any, of: dict[int, int]) -> pd.DataFrame:

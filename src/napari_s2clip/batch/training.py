@@ -21,6 +21,7 @@ from ..planes.from_file import whole_target
 from .finished import FinishedImage, Layer, plane_of
 
 if TYPE_CHECKING:
+    from ..io.opened import OpenedImage
     from ..planes import Plane
 
 __all__ = ["FolderItems", "Objects"]
@@ -92,11 +93,11 @@ class FolderItems:
             if self.objects == "regions":
                 stage = "owners" if self.layer == "refined" else "regions"
                 owners = stack.enter_context(image.open(stage))
-                if owners.shape != labels.shape:
-                    raise ValueError(
-                        f"{image.path(f'_{stage}.tif')}: its shape {owners.shape} is "
-                        f"not that of the labels, {labels.shape}"
-                    )
+                self._check(owners, labels, image.path(f"_{stage}.tif"))
+            unknown = None
+            if image.path("_ignore.tif").is_file():
+                unknown = stack.enter_context(image.open("ignore"))
+                self._check(unknown, labels, image.path("_ignore.tif"))
             planes = self._planes(image, source, labels.shape, stack)
             letters = image.letters(len(labels.shape) - 2)
             for position in np.ndindex(*labels.shape[:-2]):
@@ -118,6 +119,7 @@ class FolderItems:
                     instances,
                     of,
                     {n: scores[n] for n in of if n in scores},
+                    _ignored(unknown, position, item_labels),
                     group=image.name,
                     pixel_size=size,
                     unit=unit,
@@ -126,6 +128,14 @@ class FolderItems:
                     edited=edited,
                     reviewed=image.reviewed,
                 )
+
+    @staticmethod
+    def _check(other: OpenedImage, labels: OpenedImage, path: Path) -> None:
+        if other.shape != labels.shape:
+            raise ValueError(
+                f"{path}: its shape {other.shape} is not that of the labels, "
+                f"{labels.shape}"
+            )
 
     def _objects(
         self, labels: NDArray[Any], numbers: NDArray[Any] | None
@@ -167,6 +177,16 @@ class FolderItems:
                 f"{_size(shape)} px; segment it again"
             )
         return {plane.position: plane for plane in target.planes}
+
+
+def _ignored(
+    unknown: OpenedImage | None, position: tuple[int, ...], labels: NDArray[Any]
+) -> NDArray[np.bool_] | None:
+    """Pixels that nothing is known of: not those that were labelled since."""
+    if unknown is None:
+        return None
+    found: NDArray[np.bool_] = (plane_of(unknown, position) != 0) & (labels == 0)
+    return found
 
 
 def _classes_of(

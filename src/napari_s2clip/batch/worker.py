@@ -54,11 +54,11 @@ class Models(WorkerPlugin):
 
     def model(self) -> S2CLIP:
         """The models, loaded for the first image; who asks holds the lock."""
-        if self._model is None:
+        if self._threads:
             import torch
 
-            if self._threads:
-                torch.set_num_threads(self._threads)
+            torch.set_num_threads(self._threads)  # each thread has its own number
+        if self._model is None:
             self._model = self.job.load(device=self._device())
         return self._model
 
