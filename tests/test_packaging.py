@@ -86,6 +86,12 @@ def test_importing_the_package_is_light() -> None:
     assert not loaded & (GUI | {"torch", "cv2", "pandas", "skimage"})
 
 
+@pytest.mark.parametrize("name", ["batch", "datasets", "io.open_image"])
+def test_jobs_and_datasets_are_light_until_they_are_used(name: str) -> None:
+    loaded = loaded_after(f"import napari_s2clip.{name}")
+    assert not loaded & (GUI | {"torch", "cv2", "distributed", "ome_zarr"})
+
+
 def test_the_command_line_answers_help_without_torch_and_gui() -> None:
     loaded = loaded_after(
         "from napari_s2clip.cli import main\n"

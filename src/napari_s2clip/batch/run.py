@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import EXPECTED, sentence
-from ..features.keep import open_store
 from ..progress import CancelToken
 from .journal import Journal
 from .line import Line, LocalLine, Pending
@@ -123,6 +122,8 @@ def run_job(
         if cluster is not None:
             line = cluster.line(job, out.absolute(), teller)
         else:
+            from ..features.keep import open_store  # torch
+
             store = open_store(job.keep_features) or False
             line = LocalLine(job, out, loaded, store, in_work, teller, cancel)
         try:
