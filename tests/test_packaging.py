@@ -25,7 +25,7 @@ NAME = "napari-s2clip"
 PACKAGE = Path(napari_s2clip.__file__).parent
 MANIFEST = PACKAGE / "napari.yaml"
 REPOSITORY = Path(__file__).resolve().parent.parent
-OPTIONAL = ('extra == "sd"', 'extra == "ome-zarr"')
+OPTIONAL = ('extra == "sd"', 'extra == "ome-zarr"', 'extra == "distributed"')
 """Of what is imported only where it is asked for."""
 
 QT = {"PyQt5", "PyQt6", "PySide2", "PySide6", "qtpy", "superqt"}
