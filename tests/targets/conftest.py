@@ -57,6 +57,7 @@ class GreyModel:
         image: RGBImage,
         *,
         settings: Settings,
+        store: object = False,
         progress: Any = None,
         cancel: CancelToken | None = None,
     ) -> Features:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..classes import ClassEntry, ClassSet
 from ..io.atomic import replace_text
-from ..io.class_lists import classes_from_dict, names_by_number, parse_yaml
+from ..io.class_lists import names_by_number, parse_yaml
+from .class_file import read_classes, write_classes
 from .contours import Polygon, fill, join, outlines
 from .folders import files_of, image_of, part_of
 from .format import SPLITS, DatasetError, Record
@@ -90,7 +91,7 @@ class Yolo:
     def finish(
         self, folder: Path, records: Sequence[Record], classes: ClassSet
     ) -> None:
-        """Write ``data.yaml``, which also keeps the ids of the classes."""
+        """Write ``data.yaml`` and, with ids and colours, ``classes.json``."""
         import yaml
 
         there = {record.split for record in records}
@@ -102,10 +103,10 @@ class Yolo:
         some = next(iter(content.values()), "images/train")
         content = {"train": some, "val": content.get("train", some)} | content
         content["names"] = dict(enumerate(classes.names))
-        content |= classes.to_dict()
         dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
         text = yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=False)
         replace_text(folder / _INDEX, text)
+        write_classes(folder, classes)
 
     def read(self, path: Path) -> Iterator[Item]:
         """Read a folder with ``data.yaml``, ``labels`` and ``images``.
@@ -207,7 +208,7 @@ def _parse(
 
 
 def _classes(path: Path) -> ClassSet:
-    """Those of ``names``; with ids and colours where ``classes`` has the same names."""
+    """Those of ``names``; with ids and colours where our file has the same names."""
     try:
         content = parse_yaml(path.read_text(encoding="utf-8-sig"))
         if not isinstance(content, dict):
@@ -216,10 +217,9 @@ def _classes(path: Path) -> ClassSet:
         if sorted(names) != list(range(len(names))):
             raise ValueError("names: they must be numbered from 0 without gaps")
         order = [names[number] for number in range(len(names))]
-        if "classes" in content:
-            own = classes_from_dict(content)
-            if list(own.names) == order:
-                return own
+        own = read_classes(path.parent)
+        if own is not None and list(own[0].names) == order:
+            return own[0]
         return ClassSet(ClassEntry(name) for name in order)
     except FileNotFoundError:
         raise DatasetError(f"{path}: there is no such file") from None
