@@ -33,5 +33,7 @@ def sentence(error: BaseException) -> str:
         return "there is not enough memory for this"
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{reason(error)}"
+        # Of these it is not known whether the file was to be read or written.
+        plain = error.errno in {errno.EACCES, errno.EPERM}
+        return f"{where}{error.strerror if plain else reason(error)}"
     return " ".join(str(error).split()) or type(error).__name__
