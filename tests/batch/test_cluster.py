@@ -99,6 +99,19 @@ def test_a_worker_that_dies_changes_nothing(cluster, inputs, single, tmp_path):
     )
 
 
+def test_workers_keep_their_memory_and_share_the_cores(cluster):
+    found = cluster.client.run(lambda: dict(os.environ))
+    for environment in found.values():
+        assert "MALLOC_TRIM_THRESHOLD_" not in environment
+        share = max(1, (os.cpu_count() or 1) // 2)
+        assert environment["OMP_NUM_THREADS"] in {str(share), _given("OMP_NUM_THREADS")}
+
+
+def _given(name):
+    """What is set for this program is for its children too."""
+    return os.environ.get(name)
+
+
 def test_a_bad_image_is_reported_and_passed(cluster, inputs, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_text("no image")
