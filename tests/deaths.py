@@ -11,14 +11,20 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = ["Death", "Work", "serve", "server"]
 
-__all__ = ["Death", "serve"]
+ROOT = Path(__file__).parents[1]
+
+Work = Callable[..., dict[str, Any]]
+"""Takes a folder and more, ``step`` and ``tear`` among it; see `Death`."""
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -44,9 +50,30 @@ class Death:
             if self.tear is None:
                 os.kill(os.getpid(), signal.SIGKILL)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.tear, self.tear))
         self.steps += 1
+
+
+@contextmanager
+def server(module: str, folder: Path) -> Iterator[Work]:
+    """Work in children of a module that calls `serve`; it may use a folder before."""
+    with subprocess.Popen(
+        [sys.executable, "-m", module, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+
+        def work(folder: Path, **options: Any) -> dict[str, Any]:
+            job = {"step": None, "tear": None, "folder": str(folder)} | options
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield work
+        process.stdin.close()
+        assert process.wait() == 0
 
 
 def serve(work: Callable[..., Any]) -> None:
@@ -63,6 +90,8 @@ def _fork(work: Callable[..., Any], job: dict[str, Any]) -> dict[str, Any]:
     if child == 0:
         code = 1
         try:
+            # Here, because threads may set no signals.
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             death = Death(job["folder"], job.pop("step"), job.pop("tear"))
             sys.addaudithook(death)
             said = work(**job)

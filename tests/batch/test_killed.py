@@ -1,51 +1,30 @@
 """Jobs that are killed: nothing is half written, lost, or done twice."""
 
-import json
 import random
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from napari_s2clip.batch.journal import read_entries
 from napari_s2clip.io.results import TEMPORARY
 
+from ..deaths import Work, server
 from .batch_child import IMAGES
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="processes are forked and limited as on Linux"
 )
 KILLS = 50
-ROOT = Path(__file__).parents[2]
-
-Work = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Work]:
     """A job in a child of a process that has everything imported."""
-    folder = tmp_path_factory.mktemp("warm")
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.batch.batch_child", folder],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    ) as process:
-
-        def work(folder: Path, **options: Any) -> dict[str, Any]:
-            job = {"step": None, "tear": None, "folder": str(folder)} | options
-            process.stdin.write(json.dumps(job) + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
-
-        yield work
-        process.stdin.close()
-        assert process.wait() == 0
+    with server("tests.batch.batch_child", tmp_path_factory.mktemp("warm")) as found:
+        yield found
 
 
 def files(folder: Path) -> dict[str, bytes]:

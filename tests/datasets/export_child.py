@@ -1,16 +1,7 @@
-"""Exports that kill themselves, for test_killed.py; not a test.
+"""Exports that kill themselves, for test_killed.py; not a test."""
 
-Reads a line of JSON for each export from standard input, forks, lets the child export
-and prints what became of it. Everything is imported before, so a fork is quick.
-"""
-
-import json
-import os
-import resource
-import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,10 +9,11 @@ from napari_s2clip import ClassSet
 from napari_s2clip.classes import ClassEntry
 from napari_s2clip.datasets import FORMATS, DatasetWriter, Item
 
+from ..deaths import serve
+
 IMAGES = 12
 SHAPE = (40, 56)
 CLASSES = ClassSet([ClassEntry("cat", id=3), "große Katze", "sky"])
-_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def items(version: int) -> list[Item]:
@@ -35,31 +27,6 @@ def items(version: int) -> list[Item]:
         name = f"{number % 10} Größe {number}"
         found.append(Item(name, labels, CLASSES, image, source=f"{name}.tif"))
     return found
-
-
-class Death:
-    """Counts what changes a folder, and kills this process at a step.
-
-    With ``tear``, files may have so many bytes from this step on, so that the process
-    is killed in the middle of a larger one.
-    """
-
-    def __init__(self, folder: str, step: int | None, tear: int | None) -> None:
-        self.folder, self.step, self.tear, self.steps = folder, step, tear, 0
-
-    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
-        if event == "open":
-            changes = isinstance(args[2], int) and args[2] & _WRITES
-        else:
-            changes = event in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
-        if not changes or not str(args[0]).startswith(self.folder):
-            return
-        if self.steps == self.step:
-            if self.tear is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            resource.setrlimit(resource.RLIMIT_FSIZE, (self.tear, self.tear))
-        self.steps += 1
 
 
 def export(
@@ -78,32 +45,6 @@ def export(
     return added
 
 
-def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Fork and export; the signal that ended it, and what the child says."""
-    listen, speak = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            # Here, because zarr writes in threads, which may set no signals.
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-            death = Death(job["folder"], job.pop("step"), job.pop("tear"))
-            sys.addaudithook(death)
-            added = export(**job)
-            said = json.dumps({"added": added, "steps": death.steps})
-            os.write(speak, said.encode())
-            code = 0
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    os.close(speak)
-    with os.fdopen(listen, "rb") as pipe:
-        said = pipe.read()
-    status = os.waitpid(child, 0)[1]
-    end = {"signal": os.WTERMSIG(status), "code": os.waitstatus_to_exitcode(status)}
-    return {**end, **(json.loads(said) if said else {})}
-
-
 if __name__ == "__main__":
     ITEMS = [items(0), items(1)]
     for name, form in FORMATS.items():  # imports what is imported late
@@ -111,6 +52,4 @@ if __name__ == "__main__":
         writer = DatasetWriter(warm, form(), CLASSES)
         writer.add(ITEMS[0][0])
         writer.finish()
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(run(json.loads(line))) + "\n")
-        sys.stdout.flush()
+    serve(export)

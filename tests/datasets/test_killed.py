@@ -3,7 +3,6 @@
 import json
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from napari_s2clip.datasets import FORMATS
 
+from ..deaths import server
 from .export_child import IMAGES, items
 
 pytestmark = pytest.mark.skipif(
@@ -29,25 +29,13 @@ Export = Callable[..., dict[str, Any]]
 @pytest.fixture(scope="module")
 def exporting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Export]:
     """Exports in a child of a process that has everything imported."""
-    script = Path(__file__).with_name("export_child.py")
-    folder = tmp_path_factory.mktemp("warm")
-    with subprocess.Popen(
-        [sys.executable, script, folder],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    usual = {"version": 0, "overwrite": False, "only_finish": False}
+    with server("tests.datasets.export_child", tmp_path_factory.mktemp("warm")) as work:
 
         def export(folder: Path, name: str, **options: Any) -> dict[str, Any]:
-            job = {"step": None, "tear": None, "version": 0, "overwrite": False}
-            job |= {"only_finish": False, "folder": str(folder), "name": name}
-            process.stdin.write(json.dumps(job | options) + "\n")
-            process.stdin.flush()
-            return json.loads(process.stdout.readline())
+            return work(folder, **{**usual, **options, "name": name})
 
         yield export
-        process.stdin.close()
-        assert process.wait() == 0
 
 
 @pytest.fixture(scope="module", params=FORMATS)
@@ -60,7 +48,7 @@ def whole(
     folder = tmp_path_factory.mktemp("whole") / "data"
     end = exporting(folder, request.param)
     assert end["code"] == 0
-    assert len(end["added"]) == IMAGES
+    assert len(end["said"]) == IMAGES
     return request.param, files(folder), end["steps"]
 
 
@@ -133,7 +121,7 @@ def test_a_killed_export_is_whole_so_far_and_goes_on(
             begun, added = there, IMAGES - len(complete(folder))
         left += sum(map(leftover, folder.rglob("*")))
         end = exporting(folder, name)
-        assert len(end["added"]) == added
+        assert len(end["said"]) == added
         assert begun.items() <= assert_sound(folder, known).items()
         assert files(folder) == known
     assert left  # the readers saw some, and passed them by
@@ -153,7 +141,7 @@ def test_what_a_killed_export_left_goes_after_a_day(
     assert all(path.exists() for path in left)
     for path in left:
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - OLD))
-    assert exporting(folder, name)["added"] == []
+    assert exporting(folder, name)["said"] == []
     assert not any(map(leftover, folder.rglob("*")))
     assert files(folder) == known
 
@@ -181,5 +169,5 @@ def test_a_killed_replacement_mixes_no_image_with_labels_of_another(
                 and np.array_equal(item.labels, other[item.name].labels)
                 for other in versions
             )
-        assert len(exporting(folder, name, **new)["added"]) == IMAGES
+        assert len(exporting(folder, name, **new)["said"]) == IMAGES
         assert files(folder) == known

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..io.atomic import replacing
+from ..io.atomic import replace_bytes
 from .inputs import OWN_FOLDER
 
 if TYPE_CHECKING:
@@ -46,5 +47,7 @@ def write_thumbnail(out: Path, name: str, found: Found) -> None:
     sheet.paste(pair[1], (sides[0][0] + 4, 0))
     path = thumbnail_path(out, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new:
-        sheet.save(new, format="JPEG", quality=85)
+    # Into memory: Pillow does not see it when a disk takes a part of its bytes only.
+    data = io.BytesIO()
+    sheet.save(data, format="JPEG", quality=85)
+    replace_bytes(path, data.getvalue())
