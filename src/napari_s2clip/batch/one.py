@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from ..image import to_rgb
 from ..io.open_image import open_image
-from ..io.results import MAPS, Stack, write_segmentation
+from ..io.results import MAPS, write_segmentation
+from ..io.stack import Stack
 from ..maps import discard
 from ..planes.from_file import whole_target
 from ..results import Segmentation
