@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..datasets import Item, from_ids
 from ..datasets.extend import extend
-from ..datasets.item import safe_name
+from ..datasets.item import safe_name, slice_name
 from ..datasets.region_scores import region_scores
 from ..errors import EXPECTED, sentence
 from ..io.open_image import open_image
@@ -99,9 +99,10 @@ class FolderItems:
                 unknown = stack.enter_context(image.open("ignore"))
                 self._check(unknown, labels, image.path("_ignore.tif"))
             planes = self._planes(image, source, labels.shape, stack)
+            stem = safe_name(image.name.replace("/", "__"))
             letters = image.letters(len(labels.shape) - 2)
             for position in np.ndindex(*labels.shape[:-2]):
-                name = _slice_name(image.name, letters, position, labels.shape)
+                name = slice_name(stem, letters, position, labels.shape[:-2])
                 values = plane_of(labels, position)
                 if not values.any() and not self.empty:
                     self.skipped.append((name, "it has no labels"))
@@ -208,17 +209,6 @@ def _place(letters: Sequence[str], position: Sequence[int]) -> str:
     """What tells the slices of a file apart."""
     at = "".join(f" {a}={i}" for a, i in zip(letters, position, strict=True))
     return f" [{at.strip()}]" if at else ""
-
-
-def _slice_name(
-    name: str, letters: Sequence[str], position: Sequence[int], shape: Sequence[int]
-) -> str:
-    """``folder__stem_z003``, the name of an item."""
-    parts = [
-        f"_{letter}{index:0{max(3, len(str(length - 1)))}}"
-        for letter, index, length in zip(letters, position, shape[:-2], strict=True)
-    ]
-    return safe_name(name.replace("/", "__")) + "".join(parts)
 
 
 def _size(shape: Sequence[int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -16,7 +16,7 @@ from .instances import complete, present
 if TYPE_CHECKING:
     from ..classes import ClassSet
 
-__all__ = ["MAX_NAME", "Attributes", "Item", "safe_name"]
+__all__ = ["MAX_NAME", "Attributes", "Item", "safe_name", "slice_name"]
 
 Attributes: TypeAlias = Mapping[int, Mapping[str, float | str | bool]]
 """By instance id: ``score``, ``crowd`` (a group, not one object), and so on."""
@@ -183,6 +183,24 @@ def safe_name(text: str) -> str:
     # Room is left for the numbers of slices and tiles.
     kept = name.encode(errors="replace")[: MAX_NAME - 60].decode(errors="ignore")
     return kept.strip(" .") or "image"
+
+
+def slice_name(
+    stem: str, letters: Sequence[str], position: Sequence[int], lengths: Sequence[int]
+) -> str:
+    """Name of a slice of a stack, such as ``stem_t002_z003``.
+
+    Parameters
+    ----------
+    stem : str
+    letters, position, lengths : sequence
+        Of the axes that a slice does not have: what they are called, where it is, and
+        how many there are.
+    """
+    return stem + "".join(
+        f"_{letter}{index:0{max(3, len(str(length - 1)))}}"
+        for letter, index, length in zip(letters, position, lengths, strict=True)
+    )
 
 
 def _check_map(array: Any, where: str) -> None:

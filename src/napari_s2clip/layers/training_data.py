@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..datasets import Item, from_ids
 from ..datasets.extend import extend
 from ..datasets.instances import present
+from ..datasets.item import slice_name
 from ..progress import CancelToken
 from .boxes import box_of
 from .label_names import Kinds, kinds_of_values
@@ -98,13 +99,8 @@ class TrainingData:
 
     def name(self, position: tuple[int, ...]) -> str:
         """``stem_z003`` for a slice."""
-        parts = [
-            f"_{letter}{index:0{max(3, len(str(self.labels.shape[axis] - 1)))}}"
-            for letter, axis, index in zip(
-                self.letters, self.hidden, position, strict=True
-            )
-        ]
-        return self.stem + "".join(parts)
+        lengths = [self.labels.shape[axis] for axis in self.hidden]
+        return slice_name(self.stem, self.letters, position, lengths)
 
     def _index(self, position: tuple[int, ...]) -> tuple[int | slice, ...]:
         at = dict(zip(self.hidden, position, strict=True))
