@@ -18,6 +18,7 @@ from .map_files import digest_of, write_map
 from .stack import Stack
 
 if TYPE_CHECKING:
+    from ..classes import ClassSet
     from ..results import Segmentation
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "output_paths",
     "refuse_existing",
     "write_segmentation",
+    "write_stage",
 ]
 
 SUFFIXES = (
@@ -163,6 +165,54 @@ def write_segmentation(
     return paths
 
 
+def write_stage(
+    path: Path,
+    stage: str,
+    labels: Any,
+    classes: ClassSet,
+    *,
+    shape: tuple[int, ...],
+    axes: str,
+) -> dict[int, int]:
+    """Write one map: label values as uint16, region ids as int32.
+
+    Parameters
+    ----------
+    path : Path
+    stage : {"coarse", "regions", "refined", "owners"}
+    labels : array_like of int, (H, W) or (planes, H, W)
+    classes : ClassSet
+        What label values are called.
+    shape : tuple of int
+    axes : str
+        See `napari_s2clip.io.map_files.write_map`.
+
+    Returns
+    -------
+    dict of int to int
+        How many pixels each value has.
+    """
+    of_classes = stage in _OF_CLASSES
+    dtype = np.uint16 if of_classes else np.int32
+    if labels.dtype != dtype:
+        labels = np.asarray(labels).astype(dtype)
+    facts: dict[str, Any] = {"stage": stage}
+    if not of_classes:
+        facts["values"] = "0 is no region, others are ids of the region table"
+    names = {
+        0: classes.name_of(0),
+        **dict(zip(classes.ids, classes.names, strict=True)),
+    }
+    return write_map(
+        path,
+        labels,
+        shape=shape,
+        axes=axes,
+        facts=facts,
+        names=names if of_classes else None,
+    )
+
+
 def _write(
     result: Segmentation,
     image: NDArray[np.uint8],
@@ -172,23 +222,15 @@ def _write(
     about: Mapping[str, Any],
 ) -> None:
     counts, digests = {}, {}
-    names = {0: result.classes.name_of(0)}
-    names |= dict(zip(result.classes.ids, result.classes.names, strict=True))
     for stage in MAPS:
         labels = getattr(result, stage)
-        dtype = np.uint16 if stage in _OF_CLASSES else np.int32
-        if labels.dtype != dtype:
-            labels = np.asarray(labels).astype(dtype)
-        facts: dict[str, Any] = {"stage": stage}
-        if stage not in _OF_CLASSES:
-            facts["values"] = "0 is no region, others are ids of the region table"
-        counts[stage] = write_map(
+        counts[stage] = write_stage(
             new[f"_{stage}.tif"],
+            stage,
             labels,
+            result.classes,
             shape=stack.shape,
             axes=stack.axes,
-            facts=facts,
-            names=names if stage in _OF_CLASSES else None,
         )
         digests[stage] = digest_of(labels)
     del counts["owners"]
