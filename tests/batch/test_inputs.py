@@ -5,6 +5,7 @@ import pytest
 import zarr
 
 from napari_s2clip.batch import find_inputs, read_list
+from napari_s2clip.progress import Cancelled, CancelToken
 
 from .conftest import photo
 
@@ -87,3 +88,11 @@ def test_a_list_has_a_path_a_line(tmp_path: Path):
         read_list(text)
     # A file that is not there is reported when its turn comes.
     assert names(find_inputs([tmp_path / "gone.png"])) == ["gone"]
+
+
+def test_a_search_can_be_stopped(tmp_path: Path) -> None:
+    photo(tmp_path / "a" / "b" / "one.png")
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        find_inputs([tmp_path / "a"], cancel=cancel)

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ..io.open_image import is_folder_of_pixels
+from ..progress import CancelToken
 
 __all__ = ["IMAGE_SUFFIXES", "OWN_FOLDER", "Input", "find_inputs", "read_list"]
 
@@ -74,7 +75,10 @@ def read_list(path: Path) -> list[Path]:
 
 
 def find_inputs(
-    given: Sequence[str | Path], *, without: Path | None = None
+    given: Sequence[str | Path],
+    *,
+    without: Path | None = None,
+    cancel: CancelToken | None = None,
 ) -> list[Input]:
     """The images that are meant, each once, in order.
 
@@ -85,6 +89,7 @@ def find_inputs(
         such as ``photos/**/*.tif``.
     without : Path, optional
         A folder that is left out, that of the results.
+    cancel : CancelToken, optional
 
     Returns
     -------
@@ -97,29 +102,33 @@ def find_inputs(
     ------
     ValueError
         If a folder or a pattern holds no image.
+    Cancelled
     """
+    cancel = CancelToken() if cancel is None else cancel
     left_out = without.resolve() if without is not None else None
     found: dict[str, Input] = {}
     for one in given:
-        for item in _expand(Path(one), left_out):
+        for item in _expand(Path(one), left_out, cancel):
+            cancel.raise_if_cancelled()
             found.setdefault(_place(item.path), item)
     return _told_apart(list(found.values()))
 
 
-def _expand(path: Path, left_out: Path | None) -> Iterator[Input]:
+def _expand(path: Path, left_out: Path | None, cancel: CancelToken) -> Iterator[Input]:
     if is_folder_of_pixels(path):
         yield Input(path, _stem(path.name))
     elif path.is_dir():
-        yield from _some(_of_folder(path, left_out), path, f"{path}: no image is in it")
+        files = _of_folder(path, left_out, cancel)
+        yield from _some(files, path, f"{path}: no image is in it")
     elif not path.exists() and glob.has_magic(str(path)):
         base, pattern = _split(path)
-        files = (
+        matches = (
             match
             for match in sorted(base.glob(pattern))
             if not match.name.startswith(".")
             and (not match.is_dir() or is_folder_of_pixels(match))
         )
-        yield from _some(files, base, f"{path}: no file is called so")
+        yield from _some(matches, base, f"{path}: no file is called so")
     else:
         yield Input(path, _stem(path.name))
 
@@ -135,8 +144,11 @@ def _some(paths: Iterable[Path], base: Path, otherwise: str) -> Iterator[Input]:
         raise ValueError(f"{otherwise}; choose another one")
 
 
-def _of_folder(folder: Path, left_out: Path | None) -> Iterator[Path]:
+def _of_folder(
+    folder: Path, left_out: Path | None, cancel: CancelToken
+) -> Iterator[Path]:
     """Images in a folder and its folders, but no results of jobs, in order."""
+    cancel.raise_if_cancelled()
     with os.scandir(folder) as entries:
         inside = sorted(entries, key=lambda entry: entry.name)
     if any(entry.name == OWN_FOLDER for entry in inside):
@@ -149,7 +161,7 @@ def _of_folder(folder: Path, left_out: Path | None) -> Iterator[Path]:
             if is_folder_of_pixels(path):
                 yield path
             elif left_out is None or path.resolve() != left_out:
-                yield from _of_folder(path, left_out)
+                yield from _of_folder(path, left_out, cancel)
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             yield path
 

@@ -12,6 +12,7 @@ from ..io.map_files import digest_of
 from ..io.results import TEMPORARY, output_paths
 
 if TYPE_CHECKING:
+    from ..progress import CancelToken
     from .inputs import Input
     from .journal import Journal
 
@@ -42,6 +43,7 @@ def plan(
     *,
     overwrite: bool = False,
     again: bool = False,
+    cancel: CancelToken | None = None,
 ) -> list[Step]:
     """What is to be done with each image.
 
@@ -53,24 +55,35 @@ def plan(
         Replace results of other jobs, and files that no job wrote.
     again : bool
         Also do what equal jobs have finished.
+    cancel : CancelToken, optional
 
     Raises
     ------
     ValueError
         If results would replace an input.
+    Cancelled
     OSError
         If something in the folder cannot be read.
     """
     refuse_inputs(inputs, journal.out)
-    return [_step(item, journal, overwrite or again, again) for item in inputs]
+    steps = []
+    for item in inputs:
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        steps.append(_step(item, journal, overwrite or again, again))
+    return steps
 
 
 def refuse_inputs(inputs: Sequence[Input], out: Path) -> None:
     """Raise `ValueError` if results would replace an input."""
-    places = {_place(item.path): item for item in inputs}
+    places = {_place(item.path) for item in inputs}
+    # To find out where a path leads takes long: once for each folder is enough.
+    folders = {
+        folder: (out / folder).resolve() for folder in {i.folder for i in inputs}
+    }
     for item in inputs:
-        for path in output_paths(out / item.folder, item.stem):
-            if _place(path) in places:
+        for path in output_paths(folders[item.folder], item.stem):
+            if str(path).casefold() in places:
                 raise ValueError(
                     f"the results of {item.path} would replace the input {path}; "
                     "choose another folder"
