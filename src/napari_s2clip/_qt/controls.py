@@ -11,6 +11,7 @@ from .engine import Choice, Request
 if TYPE_CHECKING:
     import napari.viewer
 
+    from ..batch import Job
     from ..classes import ClassSet
     from ..planes import Scope, Target
     from .class_panel import ClassPanel
@@ -95,6 +96,28 @@ class Controls:
         if layer is None:
             return None
         return replace(self.scope.scope(self.viewer, layer), ranges=(), window=None)
+
+    def job(self, *, pictures: bool = True) -> Job:
+        """What is done with each image of a folder: as with the chosen one.
+
+        Raises
+        ------
+        ValueError
+            If there is no class, or a setting does not fit.
+        """
+        from ..batch import Job
+
+        choice, channels = self.choice(), self.scope.channels.channels
+        return Job(
+            self.classes.class_set(),
+            self.tune.settings(),
+            model=choice.spec.name,
+            device=choice.device,
+            precision=choice.precision,
+            tiling=self.scope.tiling,
+            channels=() if channels is None else channels.indices,
+            pictures=pictures,
+        )
 
     def choice(self) -> Choice:
         """The models, and where they run."""

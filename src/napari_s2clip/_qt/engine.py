@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -164,6 +164,7 @@ class Engine:
         self._absent: frozenset[PartName] = frozenset()
         self._memory: FeatureMemory | None = None
         self._lock = threading.Lock()
+        self._lent: tuple[Any, ...] | None = None
         self._warm: threading.Thread | None = None
         self._refined_in = 0.0
 
@@ -251,6 +252,17 @@ class Engine:
         if model is not None:
             model.release()
 
+    @contextmanager
+    def lent(self, choice: Choice) -> Iterator[None]:
+        """Nobody gets other models than these meanwhile; they take long to load."""
+        with self._lock:
+            self._lent = choice.key
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._lent = None
+
     def load(
         self,
         choice: Choice,
@@ -261,12 +273,22 @@ class Engine:
         """The models of a choice; others are let go of first.
 
         Runs and prompts may ask from different threads.
+
+        Raises
+        ------
+        ValueError
+            If others are `lent`.
         """
         from ..pipeline import S2CLIP  # torch: seconds, the first time
 
         with self._lock:
             if cancel is not None:
                 cancel.raise_if_cancelled()
+            if self._lent not in (None, choice.key):
+                raise ValueError(
+                    "A job over many images uses other models; wait until it is done, "
+                    "or choose its models"
+                )
             # A file that was not there when its model was loaded has no known origin.
             if self._loaded != choice.key or not self._absent.isdisjoint(parts):
                 # Before the new ones need it.

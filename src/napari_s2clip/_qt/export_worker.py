@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..layers import TrainingData
     from ..progress import CancelToken
 
-__all__ = ["Export", "Told", "counted", "start_export"]
+__all__ = ["Export", "Told", "counted", "start_export", "told"]
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class Export:
         except Exception as error:  # noqa: BLE001
             _log.exception("the export failed")
             return Told(f"{type(error).__name__}: {error}")
-        return _told(done, data.skipped)
+        return told(done, data.skipped)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ class Told:
     folder: Path | None = None
 
 
-def _told(done: Exported, more: list[tuple[str, str]]) -> Told:
+def told(done: Exported, more: list[tuple[str, str]]) -> Told:
+    """What is said of an export, and of what else was left out."""
     skipped = [*more, *done.skipped]
     words = [counted(done.images, "image"), counted(done.objects, "object")]
     parts = ", ".join(f"{done.splits[s]} {s}" for s in SPLITS if s in done.splits)

@@ -79,6 +79,9 @@ class LiveUpdates(QObject):
             if self._results.output is not None:
                 self.noted.emit("Press Run once; then changes act at once.")
             return
+        if self._runs.claim:
+            self.noted.emit(self._runs.claim)
+            return
         try:
             request = controls.update_of(shown)
         except ValueError as error:

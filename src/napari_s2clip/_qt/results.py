@@ -63,6 +63,11 @@ class Results(QObject):
         self.output: OutputSet | None = None
         viewer.layers.events.removed.connect(self._on_removed)
 
+    @property
+    def image(self) -> Image | None:
+        """Whose layers these are."""
+        return self._image
+
     def follow(self, layer: Image | None) -> None:
         """Work on the layers of this image."""
         self._image = layer

@@ -67,6 +67,7 @@ class Runs(QObject):
         self._request: Request | None = None
         self._waiting: Request | None = None
         self._cancel: CancelToken | None = None
+        self._claim = ""
         self._garbage = Garbage()
         self.destroyed.connect(self._garbage.search)
         self._reported.connect(self._on_report)
@@ -90,7 +91,31 @@ class Runs(QObject):
     @property
     def busy(self) -> bool:
         """Whether the models are in use."""
-        return self._request is not None
+        return self._request is not None or bool(self._claim)
+
+    @property
+    def claim(self) -> str:
+        """Why nothing can be started, in a sentence; empty where it can."""
+        return self._claim
+
+    def keep_for(self, claim: str) -> bool:
+        """Keep the models for other work until `give_back`; False if they are in use.
+
+        Parameters
+        ----------
+        claim : str
+            What is said to whoever wants them meanwhile.
+        """
+        if self.busy:
+            return False
+        self._claim = claim
+        self._garbage.wait()
+        return True
+
+    def give_back(self) -> None:
+        """Let runs have the models again."""
+        self._claim = ""
+        self._garbage.search()
 
     @property
     def cancelling(self) -> bool:
@@ -98,8 +123,8 @@ class Runs(QObject):
         return self._cancel is not None and self._cancel.cancelled
 
     def start(self, request: Request) -> bool:
-        """Start a run or a live update; False if a run is under way."""
-        if self.running:
+        """Start a run or a live update; False if a run is under way, or others work."""
+        if self.running or self._claim:
             return False
         if self._request is None:
             self._launch(request)

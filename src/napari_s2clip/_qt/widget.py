@@ -22,6 +22,7 @@ from ..progress import Progress
 from ..user_memory import Remembered
 from .activity import Activity
 from .annotations_row import AnnotationsRow
+from .batch_tab import BatchTab
 from .class_panel import ClassPanel
 from .control_names import in_the_dock
 from .controls import Controls
@@ -70,6 +71,7 @@ class S2CLIPWidget(QWidget):
         self.engine = Engine()
         self.runs = Runs(self.engine, self)
         self._prompt_key: tuple[Any, ...] = ()
+        self._decisions: tuple[Any, dict[str, Any]] = (None, {})
 
         self.image = ImageCombo(napari_viewer)
         self.classes = ClassPanel()
@@ -84,6 +86,7 @@ class S2CLIPWidget(QWidget):
         self.annotations = AnnotationsRow(napari_viewer)
         self.annotations.collect = self._collect
         self.memory = Remembering(self._used, self._set_used, self)
+        self.batch = BatchTab(napari_viewer, self.engine, self.runs)
         self.counts = Counts(self)
         self.run = RunPanel()
         self.hover = HoverLine(napari_viewer)
@@ -97,6 +100,7 @@ class S2CLIPWidget(QWidget):
             outputs=self.outputs,
             tune=self.tune,
         )
+        self.batch.job.controls = self.controls
         self.live = LiveUpdates(self.controls, self.runs, self.results, self)
         self._activity = Activity()
         self._lay_out()
@@ -108,14 +112,15 @@ class S2CLIPWidget(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Image", self.image)
         self.pages = QTabWidget()
-        # Six titles beside each other in a dock of 300 px.
-        self.pages.tabBar().setStyleSheet("QTabBar::tab { padding: 3px; }")
+        # Seven titles beside each other in a dock of 300 px.
+        self.pages.tabBar().setStyleSheet("QTabBar::tab { padding: 3px 1px; }")
         self.segment_page = Page(self.classes, self.models, stretched=self.classes)
         self.input_page = Page(self.scope, self.outputs)
         self.tune_page = Page(self.tune)
         self.review_page = Page(self.review, stretched=self.review)
         self.correct_page = Page(self.prompts)
         self.data_page = Page(self.data)
+        self.batch_page = Page(self.batch, stretched=self.batch)
         for page, title, about in (
             (
                 self.segment_page,
@@ -130,6 +135,11 @@ class S2CLIPWidget(QWidget):
                 self.data_page,
                 "Data",
                 "Training data out and in: COCO and others.",
+            ),
+            (
+                self.batch_page,
+                "Batch",
+                "All images of a folder, and a look through the results.",
             ),
         ):
             index = self.pages.addTab(page, title)
@@ -166,6 +176,10 @@ class S2CLIPWidget(QWidget):
         self.review.changed.connect(self.annotations.mark_unsaved)
         self.classes.look_changed.connect(self.annotations.mark_unsaved)
         self.annotations.restored.connect(self._on_restored)
+        self.batch.folder.collect = self._collect_of_folder
+        self.batch.folder.restored.connect(self._on_folder_image)
+        self.review.changed.connect(self.batch.folder.mark_unsaved)
+        self.classes.look_changed.connect(self.batch.folder.mark_unsaved)
         self.memory.noted.connect(self.run.show_note)
         self.counts.counted.connect(self._on_counted)
         self.data.exporting.image = self.image.layer
@@ -191,6 +205,9 @@ class S2CLIPWidget(QWidget):
         """
         if self.runs.running:
             return
+        if self.runs.claim:
+            self._show_idle(self.runs.claim)
+            return
         try:
             request = self.controls.request(download=download)
         except ValueError as error:
@@ -207,7 +224,7 @@ class S2CLIPWidget(QWidget):
 
     def cancel(self) -> None:
         """Ask the run, if there is one, to stop at its next step."""
-        if self.runs.busy:
+        if self.runs.request is not None:
             self.runs.cancel()
             self.run.show_cancelling()
 
@@ -220,7 +237,10 @@ class S2CLIPWidget(QWidget):
         self.segment_page.ensureWidgetVisible(self.models.state.download_button)
 
     def _on_image(self) -> None:
-        layer = self.image.layer()
+        layer, mine = self.image.layer(), self.batch.folder.layer
+        if mine is not None and self.results.image is mine is not layer:
+            self._decisions = mine, self.review.state()
+        self.annotations.setHidden(self.batch.folder.owns(layer))
         # First, so that it saves what belongs to the image before.
         self.annotations.set_layer(layer)
         self.memory.follow(layer)
@@ -338,6 +358,22 @@ class S2CLIPWidget(QWidget):
             review=self.review.state(),
         )
 
+    def _collect_of_folder(self, layer: Image) -> Annotations:
+        """What was made of an image of a folder; another one may be chosen."""
+        if self.image.layer() is layer:
+            self._decisions = layer, self.review.state()
+        of, review = self._decisions
+        return collect_annotations(
+            self._viewer, layer, review=review if of is layer else {}
+        )
+
+    def _on_folder_image(self, annotations: Annotations) -> None:
+        """Follow an image of a folder, which saves its corrections by itself."""
+        self.image.refresh()
+        self.image.choose(self.batch.folder.layer)
+        self.annotations.hide()
+        self._on_restored(annotations)
+
     def _on_restored(self, annotations: Annotations) -> None:
         """Follow annotations whose layers are there again."""
         self.classes.set_classes(annotations.classes)
@@ -347,13 +383,15 @@ class S2CLIPWidget(QWidget):
 
     def _used(self) -> Remembered:
         used = read_controls(self.controls, self.pages)
-        return replace(used, panel={**used.panel, "data": self.data.state()})
+        panel = {"data": self.data.state(), "batch": self.batch.job.state()}
+        return replace(used, panel={**used.panel, **panel})
 
     def _set_used(self, used: Remembered, replace_classes: bool) -> None:
         set_controls(self.controls, self.pages, used, replace_classes=replace_classes)
-        data = used.panel.get("data")
-        if isinstance(data, Mapping):
-            self.data.restore(data)
+        for name, part in (("data", self.data), ("batch", self.batch.job)):
+            state = used.panel.get(name)
+            if isinstance(state, Mapping):
+                part.restore(state)
 
     def _show_idle(self, text: str, more: str = "") -> None:
         """Say how a run ended; more of it where the mouse rests on it."""
@@ -382,6 +420,7 @@ class S2CLIPWidget(QWidget):
         self._activity.end()
         self.prompts.stop()
         self.data.leave()
+        self.batch.leave()
         self.counts.leave()
         self.annotations.flush()
         self.memory.keep()

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import reason
 from ..io.annotations import Annotations, plain
-from ..io.atomic import reason, replacing
+from ..io.atomic import replacing
 from ..io.map_files import digest_of
 from ..io.results import write_stage
 from ..results import REGION_COLUMNS

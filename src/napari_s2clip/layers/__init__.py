@@ -4,6 +4,7 @@ from .entry import KEY, STAGES, class_names, is_ours
 from .history import apply_edit
 from .imported import add_item, layers_of
 from .outputs import OutputSet, is_edited, outputs_of
+from .reopened import Picture, add_results, remove_results
 from .restore import restore_layers
 from .saved import belongs_to, collect_annotations
 from .segmentation import add_segmentation
@@ -17,9 +18,11 @@ __all__ = [
     "STAGES",
     "Objects",
     "OutputSet",
+    "Picture",
     "Shown",
     "TrainingData",
     "add_item",
+    "add_results",
     "add_segmentation",
     "apply_classes",
     "apply_edit",
@@ -32,6 +35,7 @@ __all__ = [
     "layers_of",
     "objects_of",
     "outputs_of",
+    "remove_results",
     "restore_layers",
     "show_result",
     "training_data",

@@ -1,0 +1,679 @@
+"""Jobs over folders in a real window, and a look through their results."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as Picture
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QGuiApplication
+from qtpy.QtWidgets import QFileDialog
+
+from napari_s2clip import cli
+from napari_s2clip._qt.widget import S2CLIPWidget
+from napari_s2clip.batch.finished import FinishedImage
+from napari_s2clip.layers import KEY, outputs_of
+from napari_s2clip.sample_data import demo_scene
+from napari_s2clip.tiles import Tiling
+
+from ..batch.conftest import QuickModel, photo
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_s2clip.progress import CancelToken
+
+
+class Quick(QuickModel):
+    """Stands for the class `S2CLIP`; it can be made to wait at an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go, self.waiting = threading.Event(), threading.Event()
+        self.stop_at = 0
+
+    def load(self, *args: Any, **options: Any) -> Quick:
+        return self
+
+    def held(self) -> dict[str, int]:
+        return {}
+
+    def release(self) -> None:
+        pass
+
+    def segment(self, image: Any, classes: Any, **options: Any) -> Any:
+        if len(self.seen) + 1 == self.stop_at:
+            self.waiting.set()
+            cancel: CancelToken = options["cancel"]
+            while not self.go.wait(0.005):
+                cancel.raise_if_cancelled()
+        return super().segment(image, classes, **options)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[Quick]:
+    model = Quick()
+    monkeypatch.setattr("napari_s2clip.pipeline.S2CLIP", model)
+    yield model
+    model.go.set()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of four photographs."""
+    for number in range(4):
+        photo(tmp_path / "photos" / f"photo{number}.png", number)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Any]) -> napari.Viewer:
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def widget(viewer: napari.Viewer, quick: Quick, qtbot: Any) -> S2CLIPWidget:
+    """The page in the dock of a window."""
+    widget = S2CLIPWidget(napari_viewer=viewer)
+    viewer.window.add_dock_widget(widget, name="S2CLIP")
+    widget.classes.set_lines("dark\nbright")
+    widget.pages.setCurrentWidget(widget.batch_page)
+    viewer.window._qt_window.show()
+    qtbot.waitUntil(widget.batch.job.isVisible)
+    return widget
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Callable[[S2CLIPWidget], None]:
+    def wait(widget: S2CLIPWidget) -> None:
+        qtbot.waitUntil(lambda: not widget.batch.busy, timeout=30_000)
+
+    return wait
+
+
+@pytest.fixture
+def click(qtbot: Any) -> Callable[[Any], None]:
+    def click(button: Any) -> None:
+        assert button.isEnabled()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    return click
+
+
+@pytest.fixture
+def done(widget: S2CLIPWidget, photos: Path, wait: Any) -> Path:
+    """The folder is segmented; its results."""
+    widget.batch.job.images.setText(str(photos))
+    widget.batch.job.start()
+    wait(widget)
+    return photos.with_name("photos-s2clip")
+
+
+@pytest.fixture
+def reviewing(widget: S2CLIPWidget, done: Path, click: Any, wait: Any) -> Path:
+    """The results are open, the first image is shown."""
+    click(widget.batch.job.review_button)
+    wait(widget)
+    assert names(widget.batch.folder.table) == [f"photo{n}" for n in range(4)]
+    return done
+
+
+def names(table: Any) -> list[str]:
+    images = table.images
+    return [images.rows[n].name for n in images.shown]
+
+
+def states(table: Any) -> list[str]:
+    return [row.state for row in table.images.rows]
+
+
+def said(label: Any) -> str:
+    return label.text().replace("\u200b", "")
+
+
+def refined(widget: S2CLIPWidget) -> Any:
+    layer = widget.batch.folder.layer
+    return outputs_of(widget._viewer, layer)[0].refined
+
+
+def paint(widget: S2CLIPWidget, value: int | None = None) -> int:
+    """Paint the first pixel with the other label."""
+    labels = refined(widget)
+    value = 3 - int(labels.data[0, 0]) if value is None else value
+    labels.data_setitem((np.array([0]), np.array([0])), value)
+    return value
+
+
+def in_file(out: Path, name: str = "photo0") -> int:
+    return int(tifffile.imread(out / f"{name}_refined.tif")[0, 0])
+
+
+# ------------------------------------------------------------------------ the job
+
+
+def test_what_will_be_done_is_said_before(
+    widget: S2CLIPWidget, photos: Path, wait: Any
+) -> None:
+    job = widget.batch.job
+    job.images.setText(str(photos))
+    wait(widget)
+    assert said(job.planned) == "4 images"
+    assert said(job.about).startswith("2 classes (dark, bright); ")
+    assert job.out.placeholderText() == str(photos.with_name("photos-s2clip"))
+    assert states(job.table) == ["waiting"] * 4
+    assert not photos.with_name("photos-s2clip").exists()
+    job.images.setText(str(photos / "*2.png"))
+    wait(widget)
+    assert said(job.planned) == "1 image"
+    job.images.setText(str(photos / "*.jpg"))
+    wait(widget)
+    assert "no file is called so" in said(job.planned)
+    assert names(job.table) == []
+
+
+def test_a_folder_is_segmented_by_a_click(
+    widget: S2CLIPWidget,
+    photos: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = widget.batch.job
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(photos))
+    click(job.folder_button)
+    wait(widget)
+    click(job.button)
+    assert job.busy
+    assert job.button.text() == "Cancel"
+    assert not job.images.isEnabled()
+    wait(widget)
+    assert said(job.status) == "4 done."
+    assert states(job.table) == ["done"] * 4
+    assert job.classes.item(0, 0).text() == "dark"
+    assert job.classes.item(1, 1).text() == "4"
+    out = photos.with_name("photos-s2clip")
+    assert (out / "photo3_refined.tif").exists()
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    click(job.sheet_button)
+    assert Path(opened[0].toLocalFile()) == out / "contact-sheet.html"
+    job.look()
+    wait(widget)
+    assert said(job.planned) == "4 images, 4 done already"
+    click(job.button)
+    wait(widget)
+    assert said(job.status) == "4 done before."
+
+
+def test_files_may_be_chosen(
+    widget: S2CLIPWidget,
+    photos: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen = [str(photos / f"photo{n}.png") for n in (1, 3)]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *args: (chosen, ""))
+    click(widget.batch.job.files_button)
+    wait(widget)
+    assert names(widget.batch.job.table) == ["photo1", "photo3"]
+
+
+def test_a_cancelled_job_goes_on(
+    widget: S2CLIPWidget, quick: Quick, photos: Path, wait: Any, click: Any, qtbot: Any
+) -> None:
+    job, out = widget.batch.job, photos.with_name("photos-s2clip")
+    quick.stop_at = 3
+    job.images.setText(str(photos))
+    click(job.button)
+    qtbot.waitUntil(quick.waiting.is_set, timeout=10_000)
+    click(job.button)
+    assert job.button.text() == "Cancelling…"
+    wait(widget)
+    assert "Cancelled" in said(job.status)
+    assert not list(out.glob(".napari-s2clip-*"))
+    assert (out / "photo1.json").exists()
+    assert not (out / "photo2.json").exists()
+    quick.stop_at = 0
+    click(job.button)
+    wait(widget)
+    assert states(job.table) == ["skipped", "skipped", "done", "done"]
+
+
+def test_failures_are_shown_and_copied(
+    widget: S2CLIPWidget, photos: Path, wait: Any, click: Any
+) -> None:
+    (photos / "photo1.png").write_bytes(b"nothing")
+    job = widget.batch.job
+    job.images.setText(str(photos))
+    click(job.button)
+    wait(widget)
+    assert states(job.table) == ["done", "failed", "done", "done"]
+    assert said(job.status) == "3 done, 1 failed."
+    job.table.choose(1)
+    assert str(photos / "photo1.png") in said(job.reason)
+    click(job.copy_button)
+    text = QGuiApplication.clipboard().text()
+    assert text.startswith("photo1\t")
+    assert len(text.splitlines()) == 1
+
+
+def test_one_at_a_time(
+    widget: S2CLIPWidget,
+    viewer: napari.Viewer,
+    quick: Quick,
+    photos: Path,
+    wait: Any,
+    click: Any,
+    qtbot: Any,
+) -> None:
+    viewer.add_image(np.zeros((9, 12, 3), np.uint8), rgb=True, name="other")
+    quick.stop_at = 1
+    job = widget.batch.job
+    job.images.setText(str(photos))
+    click(job.button)
+    qtbot.waitUntil(quick.waiting.is_set, timeout=10_000)
+    widget.run.button.click()
+    assert "job over many images" in said(widget.run.status)
+    assert not widget.run.running
+    quick.go.set()
+    wait(widget)
+    assert widget.runs.keep_for("something else")
+    click(job.button)
+    assert "A run uses the models" in said(job.status)
+    assert not job.busy
+    widget.runs.give_back()
+
+
+def test_what_is_missing_is_said(
+    widget: S2CLIPWidget, photos: Path, click: Any
+) -> None:
+    job = widget.batch.job
+    click(job.button)
+    assert "Images" in said(job.status)
+    job.images.setText(str(photos))
+    widget.classes.set_lines("")
+    click(job.button)
+    assert said(job.status)
+    assert not job.busy
+
+
+def test_a_closed_widget_stops_the_job(
+    widget: S2CLIPWidget, quick: Quick, photos: Path, click: Any, qtbot: Any
+) -> None:
+    quick.stop_at = 2
+    job = widget.batch.job
+    job.images.setText(str(photos))
+    click(job.button)
+    qtbot.waitUntil(quick.waiting.is_set, timeout=10_000)
+    widget.close()
+    qtbot.waitUntil(lambda: not job.busy, timeout=10_000)
+    out = photos.with_name("photos-s2clip")
+    assert (out / "photo0.json").exists()
+    assert not (out / "photo3.json").exists()
+
+
+def test_the_window_lives_on_while_a_job_runs(
+    widget: S2CLIPWidget, quick: Quick, photos: Path, click: Any, wait: Any, qtbot: Any
+) -> None:
+    quick.stop_at = 2
+    job = widget.batch.job
+    job.images.setText(str(photos))
+    click(job.button)
+    qtbot.waitUntil(quick.waiting.is_set, timeout=10_000)
+    qtbot.waitUntil(lambda: states(job.table)[:1] == ["done"], timeout=10_000)
+    assert job.bar.format() == "1 of 4"
+    assert said(job.status).startswith("photo")
+    quick.go.set()
+    wait(widget)
+
+
+# --------------------------------------------------------------------- the review
+
+
+def test_an_image_opens_with_its_results(
+    widget: S2CLIPWidget, viewer: napari.Viewer, reviewing: Path
+) -> None:
+    layer = widget.batch.folder.layer
+    assert [one.name for one in viewer.layers] == [
+        "photo0",
+        "photo0 coarse",
+        "photo0 regions",
+        "photo0 refined",
+    ]
+    assert widget.image.layer() is layer
+    assert widget.results.output is not None
+    assert len(widget.results.output.region_table) == 2
+    assert widget.review.review is not None
+    assert widget.annotations.isHidden()
+    labels = refined(widget)
+    np.testing.assert_array_equal(
+        labels.data, tifffile.imread(reviewing / "photo0_refined.tif")
+    )
+    assert labels.metadata[KEY]["provenance"]["model"] == "quick"
+
+
+def test_a_painted_pixel_is_saved_on_moving_on_and_there_again(
+    widget: S2CLIPWidget,
+    viewer: napari.Viewer,
+    reviewing: Path,
+    photos: Path,
+    wait: Any,
+    click: Any,
+) -> None:
+    mine = viewer.add_labels(np.zeros((9, 12), np.uint8), name="mine")
+    folder = widget.batch.folder
+    value = paint(widget)
+    assert folder.unsaved
+    click(folder.next_button)
+    wait(widget)
+    assert folder.layer.name == "photo1"
+    assert mine in viewer.layers
+    assert not any(layer.name.startswith("photo0") for layer in viewer.layers)
+    assert in_file(reviewing) == value
+    assert states(folder.table) == ["edited", "", "", ""]
+    click(folder.previous_button)
+    wait(widget)
+    assert refined(widget).data[0, 0] == value
+    about = json.loads((reviewing / "photo0.json").read_text())
+    assert about["edited"] == ["refined"]
+    # A job leaves it alone.
+    click(folder.back_button)
+    wait(widget)
+    assert mine in viewer.layers
+    assert len(viewer.layers) == 1
+    job = widget.batch.job
+    job.overwrite.setChecked(True)
+    widget.classes.set_lines("night\nday")
+    click(job.button)
+    wait(widget)
+    assert states(job.table)[0] == "failed"
+    assert "was edited" in job.table.images.rows[0].more
+    assert in_file(reviewing) == value
+
+
+def test_reviewed_images_are_exported(
+    widget: S2CLIPWidget, reviewing: Path, tmp_path: Path, wait: Any, click: Any
+) -> None:
+    folder = widget.batch.folder
+    value = paint(widget)
+    click(folder.reviewed_button)
+    wait(widget)
+    assert folder.layer.name == "photo1"
+    assert states(folder.table)[0] == "✓ edited"
+    assert said(folder.count) == "1 of 4 reviewed"
+    out = tmp_path / "set"
+    options = ["--format", "png", "--reviewed", "--quiet"]
+    assert cli.main(["export", str(reviewing), "--out", str(out), *options]) == 0
+    masks = [p for p in out.rglob("*.png") if "photo0" in p.name]
+    labelled = [np.asarray(Picture.open(p)) for p in masks]
+    assert any(m.ndim == 2 and m[0, 0] == value for m in labelled)
+    assert not [p for p in out.rglob("*") if "photo1" in p.name]
+    text = "".join(p.read_text() for p in out.rglob("*.json*"))
+    assert '"edited": true' in text
+    assert '"reviewed": true' in text
+
+
+def test_the_folder_is_exported_in_the_window(
+    widget: S2CLIPWidget, reviewing: Path, tmp_path: Path, wait: Any, click: Any
+) -> None:
+    folder = widget.batch.folder
+    value = paint(widget)
+    folder.export_button.setChecked(True)
+    export = folder.export
+    assert export.isVisible()
+    export.format.setCurrentText("png")
+    export.button.click()
+    wait(widget)
+    assert "Folder: it is empty" in export.summary.said()
+    out = tmp_path / "set"
+    export.out.setText(str(out))
+    export.button.click()
+    wait(widget)
+    assert export.summary.said().startswith("4 images")
+    masks = [p for p in out.rglob("*.png") if "photo0" in p.name]
+    found = [np.asarray(Picture.open(p)) for p in masks]
+    assert any(m.ndim == 2 and m[0, 0] == value for m in found)
+
+
+def test_decisions_come_back(
+    widget: S2CLIPWidget, reviewing: Path, wait: Any, click: Any
+) -> None:
+    widget.review.next()
+    widget.review.reject()
+    decided = widget.review.state()["regions"]
+    assert decided
+    click(widget.batch.folder.next_button)
+    wait(widget)
+    assert not widget.review.state()["regions"]
+    click(widget.batch.folder.previous_button)
+    wait(widget)
+    assert widget.review.state()["regions"] == decided
+    about = json.loads((reviewing / "photo0.json").read_text())
+    assert about["review"]["regions"] == decided
+    assert about["reviewed"] is False
+
+
+def test_decisions_are_kept_while_another_image_is_chosen(
+    widget: S2CLIPWidget,
+    viewer: napari.Viewer,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+) -> None:
+    widget.review.next()
+    widget.review.accept()
+    decided = widget.review.state()["regions"]
+    viewer.add_image(np.zeros((9, 12, 3), np.uint8), rgb=True, name="other")
+    assert widget.image.layer().name == "other"
+    assert widget.annotations.isVisibleTo(widget)
+    click(widget.batch.folder.save_button)
+    wait(widget)
+    about = json.loads((reviewing / "photo0.json").read_text())
+    assert about["review"]["regions"] == decided
+
+
+def test_a_failed_save_stays_on_the_image(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = widget.batch.folder
+    value = paint(widget)
+    with monkeypatch.context() as patch:
+
+        def full(*args: Any, **options: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr("napari_s2clip.batch.corrections.write_stage", full)
+        click(folder.next_button)
+        wait(widget)
+    assert "photo0_refined.tif" in said(folder.status)
+    assert "disk is full" in said(folder.status)
+    assert folder.layer.name == "photo0"
+    assert refined(widget).data[0, 0] == value
+    assert folder.unsaved
+    click(folder.next_button)
+    wait(widget)
+    assert folder.layer.name == "photo1"
+    assert in_file(reviewing) == value
+
+
+def test_another_program_is_asked_about_once(
+    widget: S2CLIPWidget, reviewing: Path, wait: Any, click: Any
+) -> None:
+    folder = widget.batch.folder
+    value = paint(widget)
+    theirs = tifffile.imread(reviewing / "photo0_refined.tif") * 0
+    tifffile.imwrite(reviewing / "photo0_refined.tif", theirs)
+    click(folder.save_button)
+    wait(widget)
+    assert "another program" in said(folder.status)
+    assert in_file(reviewing) == 0
+    click(folder.save_button)
+    wait(widget)
+    assert said(folder.status) == "Saved"
+    assert in_file(reviewing) == value
+
+
+def test_a_closed_window_saves(
+    widget: S2CLIPWidget, viewer: napari.Viewer, reviewing: Path
+) -> None:
+    value = paint(widget)
+    viewer.close()
+    assert in_file(reviewing) == value
+
+
+def test_a_removed_layer_is_saved_before(
+    widget: S2CLIPWidget, viewer: napari.Viewer, reviewing: Path, wait: Any
+) -> None:
+    value = paint(widget)
+    viewer.layers.remove(refined(widget))
+    wait(widget)
+    assert in_file(reviewing) == value
+    widget.batch.folder.move(1)
+    wait(widget)
+    assert in_file(reviewing) == value
+
+
+def test_images_are_searched_and_filtered(
+    widget: S2CLIPWidget, reviewing: Path, wait: Any, click: Any, qtbot: Any
+) -> None:
+    folder = widget.batch.folder
+    click(folder.reviewed_button)
+    wait(widget)
+    folder.search.setText("O2")
+    assert names(folder.table) == ["photo2"]
+    folder.search.clear()
+    folder.filter.setCurrentText("Reviewed")
+    assert names(folder.table) == ["photo0"]
+    assert said(folder.count) == "1 of 4 reviewed, 1 shown"
+    folder.filter.setCurrentText("Not reviewed")
+    assert names(folder.table) == ["photo1", "photo2", "photo3"]
+    where = folder.table.visualRect(folder.table.images.index(2, 0)).center()
+    qtbot.mouseClick(folder.table.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    wait(widget)
+    assert folder.layer.name == "photo3"
+    click(folder.next_button)
+    assert "no other image" in said(folder.status)
+    folder.filter.setCurrentText("Edited")
+    assert names(folder.table) == []
+
+
+def test_a_key_says_that_an_image_was_reviewed(
+    widget: S2CLIPWidget, viewer: napari.Viewer, reviewing: Path, wait: Any
+) -> None:
+    from napari.utils.key_bindings import coerce_keybinding
+
+    press = viewer.keymap[coerce_keybinding("Shift-K")]
+    press(viewer)
+    wait(widget)
+    assert FinishedImage(reviewing, "photo0").reviewed is True
+    assert widget.batch.folder.layer.name == "photo1"
+    widget.batch.folder.close_folder()
+    wait(widget)
+    assert coerce_keybinding("Shift-K") not in viewer.keymap
+
+
+def test_failed_and_damaged_images_are_in_the_list(
+    widget: S2CLIPWidget, photos: Path, wait: Any, click: Any
+) -> None:
+    (photos / "photo1.png").write_bytes(b"nothing")
+    job, folder = widget.batch.job, widget.batch.folder
+    job.images.setText(str(photos))
+    click(job.button)
+    wait(widget)
+    out = photos.with_name("photos-s2clip")
+    (out / "photo2_refined.tif").write_bytes(b"nothing")
+    click(job.review_button)
+    wait(widget)
+    assert states(folder.table) == ["", "failed", "", ""]
+    for name, state in (("photo1.png", None), ("photo2_refined.tif", None)):
+        click(folder.next_button)
+        wait(widget)
+        assert folder.layer is state
+        assert name in said(folder.status)
+    click(folder.next_button)
+    wait(widget)
+    assert folder.layer.name == "photo3"
+    folder.filter.setCurrentText("Failed")
+    assert names(folder.table) == ["photo1"]
+
+
+def test_a_lost_image_is_no_loss_of_its_labels(
+    widget: S2CLIPWidget, done: Path, photos: Path, wait: Any, click: Any
+) -> None:
+    (photos / "photo0.png").unlink()
+    click(widget.batch.job.review_button)
+    wait(widget)
+    folder = widget.batch.folder
+    assert "photo0.png is not there" in said(folder.status)
+    value = paint(widget)
+    click(folder.save_button)
+    wait(widget)
+    assert in_file(done) == value
+
+
+def test_a_folder_without_results_is_refused(
+    widget: S2CLIPWidget, photos: Path, wait: Any
+) -> None:
+    widget.batch.folder.open_folder(photos)
+    wait(widget)
+    assert widget.batch.folder.folder is None
+
+
+@pytest.mark.parametrize(
+    ("name", "stages"),
+    [("colours", ("coarse", "regions", "refined")), ("stack", ("coarse", "refined"))],
+)
+def test_a_job_and_the_widget_give_the_same_labels(
+    viewer: napari.Viewer,
+    qtbot: Any,
+    wait: Any,
+    finish: Any,
+    tmp_path: Path,
+    name: str,
+    stages: tuple[str, ...],
+) -> None:
+    """With the models of the demo: tile by tile, and slice by slice."""
+    ((scene, *_),) = demo_scene()
+    image = np.asarray(scene)[60:204, 40:248]
+    if name == "stack":
+        image = np.stack([image[..., 0], image[..., 1]]).astype(np.uint16) * 15
+    path = tmp_path / f"{name}.tif"
+    options = {"metadata": {"axes": "ZYX"}} if name == "stack" else {}
+    tifffile.imwrite(
+        path, image, photometric="minisblack" if options else "rgb", **options
+    )
+    widget = S2CLIPWidget(napari_viewer=viewer)
+    viewer.window.add_dock_widget(widget, name="S2CLIP")
+    widget.models.choose("demo")
+    viewer.add_image(image, rgb=name == "colours", name=name)
+    widget.classes.set_lines("gravel\nbrick\ngreen circle\npurple ring")
+    widget.scope.tiles.choose(Tiling(128, 32))
+    if name == "stack":  # a job has no viewer whose contrast it could take
+        contrast = widget.scope.contrast
+        contrast.setCurrentIndex(contrast.findData("percentile"))
+    widget.start()
+    finish(widget)
+    output = widget.results.output
+    assert output is not None
+    widget.batch.job.images.setText(str(path))
+    widget.batch.job.start()
+    wait(widget)
+    plane = viewer.dims.current_step[0] if name == "stack" else slice(None)
+    for stage in stages:
+        labels = np.asarray(getattr(output, stage).data[plane])
+        out = path.parent.with_name(f"{path.parent.name}-s2clip")
+        job = tifffile.imread(out / f"{name}_{stage}.tif")[plane]
+        np.testing.assert_array_equal(labels, job)
+    assert len(np.unique(labels)) > 1
