@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+import numpy as np
 from napari.settings import get_settings
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 from napari_s2clip._qt.widget import S2CLIPWidget
@@ -135,6 +137,35 @@ def data(studio: Studio) -> None:
         studio.take("data-import")
 
 
+def batch(studio: Studio) -> None:
+    """A job that is under way, and its results one by one."""
+    widget = studio.widget
+    tab = widget.batch
+    widget.pages.setCurrentWidget(widget.batch_page)
+    ((data, *_),) = demo_scene()
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home) / "scenes"
+        folder.mkdir()
+        for number in range(6):
+            scene = np.roll(data, 40 * number, 1)
+            Image.fromarray(scene).save(folder / f"scene {number}.png")
+        tab.job.images.setText(str(folder))
+        tab.job.start()
+        wait(lambda: tab.job.bar.value() > 300)
+        # The folder is a temporary one.
+        tab.job.images.setText("scenes")
+        tab.job.out.setText("scenes-s2clip")
+        studio.take("batch")
+        wait(lambda: not tab.job.busy)
+        tab.folder.open_folder(folder.with_name("scenes-s2clip"))
+        wait(lambda: not tab.busy)
+        tab.folder.accept()
+        wait(lambda: not tab.busy)
+        studio.take("batch-review")
+        tab.folder.close_folder()
+        wait(lambda: not tab.busy)
+
+
 PAGES = {
     "segment": segment,
     "input": which,
@@ -142,6 +173,7 @@ PAGES = {
     "review": review,
     "correct": correct,
     "data": data,
+    "batch": batch,
 }
 
 

@@ -24,6 +24,7 @@ from napari_s2clip.sample_data import demo_scene
 from napari_s2clip.tiles import Tiling
 
 from ..batch.conftest import QuickModel, photo
+from .heartbeat import Heartbeat
 
 if TYPE_CHECKING:
     import napari
@@ -333,6 +334,30 @@ def test_the_window_lives_on_while_a_job_runs(
     assert said(job.status).startswith("photo")
     quick.go.set()
     wait(widget)
+
+
+def test_very_many_images_do_not_stop_the_window(
+    widget: S2CLIPWidget,
+    tmp_path: Path,
+    wait: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3000):
+        (folder / f"{number:05}.png").touch()
+    job = widget.batch.job
+    with Heartbeat() as heart:
+        job.images.setText(str(folder))
+        wait(widget)
+    assert said(job.planned) == "3,000 images"
+    assert heart.longest < 1
+    # What is no longer wanted is given up.
+    job.images.setText(str(folder))
+    job.look()
+    job.images.setText("")
+    wait(widget)
+    assert names(job.table) == []
 
 
 # --------------------------------------------------------------------- the review

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from napari_s2clip._qt.engine import Choice, Engine
 from napari_s2clip._qt.runs import Runs
+from napari_s2clip.models.specs import SPECS
 from napari_s2clip.progress import Progress
+from napari_s2clip.store import WeightStore
 
 if TYPE_CHECKING:
     from napari_s2clip.progress import CancelToken
@@ -193,3 +196,36 @@ def test_what_another_has_frozen_stays_so(runs: Any, engine: Any, qtbot: Any) ->
         assert gc.get_freeze_count()
     finally:
         gc.unfreeze()
+
+
+def test_models_may_be_kept_for_other_work(
+    runs: Runs, engine: FakeEngine, log: list[Any], qtbot: Any
+) -> None:
+    assert runs.keep_for("Others work.")
+    assert runs.claim == "Others work."
+    assert runs.busy
+    assert not runs.running
+    assert not runs.keep_for("A third one.")
+    assert not runs.start(run())
+    assert not runs.start(update())
+    assert engine.begun == []
+    runs.give_back()
+    assert not runs.busy
+    assert runs.start(run())
+    assert not runs.keep_for("Others work.")
+    engine.go.set()
+    qtbot.waitUntil(lambda: not runs.busy, timeout=10_000)
+
+
+def test_lent_models_are_not_replaced(models: Any) -> None:
+    engine = Engine()
+    one, other = (
+        Choice(SPECS[name], "cpu", "auto", WeightStore()) for name in ("demo", "fast")
+    )
+    with engine.lent(one):
+        engine.load(one, ("clip",))
+        with pytest.raises(ValueError, match="uses other models"):
+            engine.load(other, ("clip",))
+        assert models.count("release") == 0
+    engine.load(other, ("clip",))
+    assert models.count("release") == 1

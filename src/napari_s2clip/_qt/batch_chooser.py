@@ -19,6 +19,7 @@ from .control_names import in_the_dock
 from .engine import Failure
 from .image_table import Row
 from .newest import Newest
+from .runs import Garbage
 from .texts import breakable
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class BatchChooser(BatchForm):
         super().__init__(parent)
         self.controls: Controls | None = None
         self._search = Newest(self)
+        self._search.idle.connect(self._on_idle)
+        self._garbage = Garbage()
+        self.destroyed.connect(self._garbage.search)
         self._search.finished.connect(self._on_planned)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -147,12 +151,17 @@ class BatchChooser(BatchForm):
         overwrite = self.overwrite.isChecked()
         self._search.cancel()
         self.planned.setText("Looking for images…")
+        self._garbage.wait()
         self._search.submit(
             (given, out),
             lambda progress, cancel: look(
                 given, out, job, overwrite=overwrite, cancel=cancel
             ),
         )
+
+    def _on_idle(self) -> None:
+        if isalive(self):
+            self._garbage.search()
 
     def _on_planned(self, tag: Any, outcome: Planned | Failure | None) -> None:
         now = given_paths(self.images.text()), self.folder
@@ -167,12 +176,7 @@ class BatchChooser(BatchForm):
         self.planned.setText(breakable(words))
         self.planned.setVisible(bool(words))
         self.table.images.set_rows(
-            [
-                Row(name, state, reason)
-                for name, state, reason in zip(
-                    planned.names, planned.states, planned.reasons, strict=True
-                )
-            ]
+            [*map(Row, planned.names, planned.states, planned.reasons)]
         )
         self._on_selected()
 

@@ -63,7 +63,7 @@ class BatchForm(QWidget):
         self.about = new_label()
         self.about.setToolTip("Classes, models and settings are those of the dock.")
         self.planned = new_label()
-        self.pictures = QCheckBox("&Pictures with a legend")
+        self.pictures = QCheckBox("Pi&ctures with a legend")
         self.pictures.setChecked(True)
         self.pictures.setToolTip("Write a picture of each map beside it, as PNG.")
         self.overwrite = QCheckBox("Replace results of &other jobs")
@@ -84,7 +84,7 @@ class BatchForm(QWidget):
         self.copy_button = QPushButton("Copy failures")
         self.copy_button.setToolTip("Copy names and reasons, one image a line.")
         self.classes = ClassTable()
-        self.sheet_button = QPushButton("Open contact sheet")
+        self.sheet_button = QPushButton("Contact sheet")
         self.sheet_button.setToolTip("All images beside their maps, in the browser.")
         self.review_button = QPushButton("Review results")
         self.review_button.setToolTip(
@@ -102,6 +102,8 @@ class BatchForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
+        for button in (self.sheet_button, self.review_button):
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for widget in (
             *(self.about, self.overwrite, self.pictures, self.planned),
             *(self.button, self.bar, self.status),

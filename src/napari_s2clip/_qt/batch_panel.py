@@ -37,6 +37,7 @@ _CLAIM: Final = (
     "A job over many images is under way on the page Batch; wait, or cancel."
 )
 _INTERVAL = 100  # milliseconds between two looks at what the thread has reported
+_AT_ONCE = 5000  # images whose states are shown in one look
 
 
 class BatchPanel(BatchChooser):
@@ -156,7 +157,9 @@ class BatchPanel(BatchChooser):
             reports.names = None
             self._next = 0
         changes: dict[int, Row] = {}
-        while reports.outcomes:
+        while reports.outcomes and (
+            len(changes) < _AT_ONCE or not self._timer.isActive()
+        ):
             outcome = reports.outcomes.popleft()
             self._counts[outcome.state] += 1
             changes[self._next] = _row(outcome)

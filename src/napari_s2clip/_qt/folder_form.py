@@ -79,7 +79,7 @@ class FolderForm(QWidget):
             "The image is as it should be: on to the next that nobody has reviewed\n"
             f"({KEY.replace('-', '+')})."
         )
-        self.reviewed = QCheckBox("Revie&wed")
+        self.reviewed = QCheckBox("Review&ed")
         self.reviewed.setToolTip("Somebody has looked through this image.")
         self.save_button = QPushButton("Save")
         self.save_button.setToolTip(

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QWidget
 
 from ..batch.listing import Listed
-from .folder_form import FolderForm, row_of
+from .folder_form import FolderForm
 from .image_table import Row
 
 __all__ = ["FolderList"]
@@ -58,7 +58,6 @@ class FolderList(FolderForm):
         """Show the images that are searched for."""
         letters = self.search.text().strip().casefold()
         kind = self.filter.currentData()
-        rows = [row_of(listed) for listed in self.listed]
 
         def wanted(row: Row) -> bool:
             if letters and letters not in row.name.casefold():
@@ -72,7 +71,6 @@ class FolderList(FolderForm):
                 "failed": failed,
             }[kind]
 
-        self.table.images.set_rows(rows)
         self.table.images.show_only(wanted)
         self.table.choose(self.number)
         self.show_count()

@@ -26,6 +26,7 @@ from .folder_form import KEY, row_of
 from .folder_list import FolderList
 from .folder_work import Loaded, load
 from .job_queue import JobQueue
+from .runs import Garbage
 from .texts import breakable
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ class FolderPanel(FolderList):
         self._current: _Current | None = None
         self._changing = False
         self._jobs = JobQueue(self)
+        # napari searches everywhere for each layer that goes, half a second each.
+        self._garbage = Garbage()
+        self.destroyed.connect(self._garbage.search)
         self._watch = AnnotationsWatch(viewer, self)
         keys = self._keys = CanvasKeys(viewer, {KEY: self.accept})
         self.destroyed.connect(lambda *_: keys.unbind())
@@ -150,6 +154,7 @@ class FolderPanel(FolderList):
         self.export.set_folder(folder)
         self.number = -1
         self._watch.follow_window(self)
+        self.table.images.set_rows([row_of(one) for one in self.listed])
         self.show_list()
         self._keys.bind()
         self._say("")
@@ -162,6 +167,7 @@ class FolderPanel(FolderList):
 
     def _close(self) -> None:
         self._leave_image()
+        self._garbage.search()
         self._keys.unbind()
         self.folder, self.listed = None, []
         self.table.images.set_rows([])
@@ -179,6 +185,7 @@ class FolderPanel(FolderList):
     def leave(self) -> None:
         """Save, and follow nothing; the widget goes."""
         self.flush()
+        self._garbage.search()
         self._keys.unbind()
 
     def _on_chosen(self, *_: Any) -> None:
@@ -257,6 +264,8 @@ class FolderPanel(FolderList):
         name, before = self.listed[number].name, self._extent()
         self.number = number
         self._leave_image()
+        self._garbage.search()
+        self._garbage.wait()
         annotations = loaded.opened.annotations
         try:
             with self._by_ourselves():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from qtpy.QtCore import (
     QAbstractTableModel,
@@ -20,9 +19,8 @@ _Role: Final = Qt.ItemDataRole
 _NOWHERE: Final = QModelIndex()
 
 
-@dataclass(frozen=True)
-class Row:
-    """An image in a list.
+class Row(NamedTuple):
+    """An image in a list; there may be hundreds of thousands.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ from ..progress import CancelToken, Progress
 from .engine import Engine, Outcome, Report, Request
 from .worker import start_run
 
-__all__ = ["Runs"]
+__all__ = ["Garbage", "Runs"]
 
 _CALM = 40
 """Between two reports of progress, in ms."""
