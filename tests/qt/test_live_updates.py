@@ -102,6 +102,19 @@ def test_settings_that_exclude_each_other_are_said(
     qtbot.waitUntil(lambda: "both are off" in ran.run.status.text())
 
 
+def test_models_that_others_use_are_left_to_them(
+    ran: Any, models: Any, qtbot: Any
+) -> None:
+    before = ran.run.status.text()
+    assert ran.runs.keep_for("Others work.")
+    ran.live.update()  # nothing has changed
+    assert ran.run.status.text() == before
+    ran.tune.editors["coarse_threshold"].value = 0.5
+    qtbot.waitUntil(lambda: ran.run.status.text() == "Others work.")
+    assert models.calls == []
+    ran.runs.give_back()
+
+
 def test_models_that_were_let_go_are_said(ran: Any, models: Any, qtbot: Any) -> None:
     ran.engine.release()
     ran.tune.editors["coarse_threshold"].value = 0.5

@@ -79,9 +79,6 @@ class LiveUpdates(QObject):
             if self._results.output is not None:
                 self.noted.emit("Press Run once; then changes act at once.")
             return
-        if self._runs.claim:
-            self.noted.emit(self._runs.claim)
-            return
         try:
             request = controls.update_of(shown)
         except ValueError as error:
@@ -89,6 +86,8 @@ class LiveUpdates(QObject):
             return
         if _asked(request) == _asked(shown):
             self._runs.cancel()  # an update that is no longer wanted
+        elif self._runs.claim:
+            self.noted.emit(self._runs.claim)
         else:
             self._results.begin_update()
             self._runs.start(request)
