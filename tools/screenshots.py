@@ -82,25 +82,25 @@ class Studio:
 
 def segment(studio: Studio) -> None:
     """Classes and models."""
-    studio.widget.pages.setCurrentWidget(studio.widget.segment_page)
+    studio.widget.pages.setCurrentWidget(studio.widget.pages.segment_page)
     studio.take("segment")
 
 
 def which(studio: Studio) -> None:
     """Area, slices, channels, contrast and tiles."""
-    studio.widget.pages.setCurrentWidget(studio.widget.input_page)
+    studio.widget.pages.setCurrentWidget(studio.widget.pages.input_page)
     studio.take("input")
 
 
 def tune(studio: Studio) -> None:
     """Thresholds that act at once."""
-    studio.widget.pages.setCurrentWidget(studio.widget.tune_page)
+    studio.widget.pages.setCurrentWidget(studio.widget.pages.tune_page)
     studio.take("tune")
 
 
 def review(studio: Studio) -> None:
     """Regions, the most doubtful first."""
-    studio.widget.pages.setCurrentWidget(studio.widget.review_page)
+    studio.widget.pages.setCurrentWidget(studio.widget.pages.review_page)
     studio.widget.review.next()
     studio.take("review")
 
@@ -108,7 +108,7 @@ def review(studio: Studio) -> None:
 def correct(studio: Studio) -> None:
     """Clicks and boxes."""
     widget, viewer = studio.widget, studio.viewer
-    widget.pages.setCurrentWidget(widget.correct_page)
+    widget.pages.setCurrentWidget(widget.pages.correct_page)
     viewer.reset_view()
     widget.prompts.start()
     widget.prompts.form.classes.setCurrentIndex(2)
@@ -122,7 +122,7 @@ def correct(studio: Studio) -> None:
 def data(studio: Studio) -> None:
     """Training data, exported and looked into again."""
     panel = studio.widget.data
-    studio.widget.pages.setCurrentWidget(studio.widget.data_page)
+    studio.widget.pages.setCurrentWidget(studio.widget.pages.data_page)
     with tempfile.TemporaryDirectory() as folder:
         panel.exporting.folder.setText(folder)
         panel.exporting.start()
@@ -133,7 +133,7 @@ def data(studio: Studio) -> None:
         for edit in (panel.exporting.folder, panel.importing.path):
             edit.setText("datasets/shapes")
         studio.take("data")
-        studio.widget.data_page.ensureWidgetVisible(panel.importing.summary)
+        studio.widget.pages.data_page.ensureWidgetVisible(panel.importing.summary)
         studio.take("data-import")
 
 
@@ -141,7 +141,7 @@ def batch(studio: Studio) -> None:
     """A job that is under way, and its results one by one."""
     widget = studio.widget
     tab = widget.batch
-    widget.pages.setCurrentWidget(widget.batch_page)
+    widget.pages.setCurrentWidget(widget.pages.batch_page)
     ((data, *_),) = demo_scene()
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home) / "scenes"

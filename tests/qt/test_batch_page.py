@@ -85,7 +85,7 @@ def widget(viewer: napari.Viewer, quick: Quick, qtbot: Any) -> S2CLIPWidget:
     widget = S2CLIPWidget(napari_viewer=viewer)
     viewer.window.add_dock_widget(widget, name="S2CLIP")
     widget.classes.set_lines("dark\nbright")
-    widget.pages.setCurrentWidget(widget.batch_page)
+    widget.pages.setCurrentWidget(widget.pages.batch_page)
     viewer.window._qt_window.show()
     qtbot.waitUntil(widget.batch.job.isVisible)
     return widget

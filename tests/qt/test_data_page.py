@@ -100,7 +100,7 @@ def test_from_the_window_to_pycocotools_and_back(
     widget.start()
     finish(widget)
     refined = viewer.layers["photo refined"]
-    widget.pages.setCurrentWidget(widget.data_page)
+    widget.pages.setCurrentWidget(widget.pages.data_page)
     panel = widget.data.exporting
     assert panel.labels.labels() is refined
     refined.selected_label = 2
@@ -143,7 +143,7 @@ def test_from_the_window_to_pycocotools_and_back(
     again = S2CLIPWidget(napari_viewer=second)
     second.window.add_dock_widget(again, name="S2CLIP")
     second.show()
-    again.pages.setCurrentWidget(again.data_page)
+    again.pages.setCurrentWidget(again.pages.data_page)
     importing = again.data.importing
     # The folder comes from the last window; Enter looks into it.
     assert again.data.exporting.folder.text() in ("", str(tmp_path / "set"))
@@ -152,7 +152,7 @@ def test_from_the_window_to_pycocotools_and_back(
     qtbot.waitUntil(lambda: not importing.busy, timeout=20_000)
     assert importing.kind.text().startswith("coco: ")
     assert importing.chosen() == ["photo"]
-    again.data_page.ensureWidgetVisible(importing.button)
+    again.pages.data_page.ensureWidgetVisible(importing.button)
     click(qtbot, importing.button)
     qtbot.waitUntil(lambda: not importing.busy, timeout=20_000)
     assert [layer.name for layer in second.layers] == [
@@ -513,10 +513,10 @@ def test_the_tabs_fit_into_a_narrow_dock(viewer: Any, widget: Any, qtbot: Any) -
     for index in range(tabs.count()):
         text = tabs.fontMetrics().horizontalAdvance(tabs.tabText(index))
         assert tabs.tabRect(index).width() >= text
-    widget.pages.setCurrentWidget(widget.data_page)
+    widget.pages.setCurrentWidget(widget.pages.data_page)
     widget.setFixedWidth(300)
     qtbot.waitUntil(lambda: widget.width() == 300)
-    bar = widget.data_page.horizontalScrollBar()
+    bar = widget.pages.data_page.horizontalScrollBar()
     assert bar.maximum() == 0
 
 

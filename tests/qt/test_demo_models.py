@@ -80,7 +80,7 @@ def test_from_the_first_run_to_a_corrected_label(
 
     # A click: SAM has seen the image already, or sees it once.
     before = refined.data.copy()
-    widget.pages.setCurrentWidget(widget.correct_page)
+    widget.pages.setCurrentWidget(widget.pages.correct_page)
     widget.prompts.start()
     qtbot.waitUntil(lambda: not widget.prompts.prompted.asker.busy, timeout=60_000)
     encoders.clear()

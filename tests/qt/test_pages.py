@@ -33,7 +33,7 @@ def ran(viewer: Any, widget: Any, models: Any, finish: Any) -> Any:
 
 
 def test_review_works_on_the_refined_layer(viewer: Any, ran: Any, qtbot: Any) -> None:
-    ran.pages.setCurrentWidget(ran.review_page)
+    ran.pages.setCurrentWidget(ran.pages.review_page)
     refined = viewer.layers["photo refined"]
     before = refined.data.copy()
     ran.review.next()
@@ -49,13 +49,13 @@ def test_review_works_on_the_refined_layer(viewer: Any, ran: Any, qtbot: Any) ->
 def test_prompts_go_into_the_refined_layer_and_the_classes_follow(
     viewer: Any, ran: Any
 ) -> None:
-    ran.pages.setCurrentWidget(ran.correct_page)
+    ran.pages.setCurrentWidget(ran.pages.correct_page)
     ran.prompts.start()
     assert ran.prompts.active
     names = [ran.prompts.form.classes.itemText(i) for i in range(3)]
     assert names[:2] == ["cat", "dog"]
     assert any("S2CLIP" in layer.name for layer in viewer.layers)
-    ran.pages.setCurrentWidget(ran.segment_page)
+    ran.pages.setCurrentWidget(ran.pages.segment_page)
     assert not ran.prompts.active
     assert not any("S2CLIP" in layer.name for layer in viewer.layers)
 
@@ -99,7 +99,7 @@ def test_what_was_used_comes_back(
     ran.tune.live.setChecked(False)
     ran.models.choose_method("naclip")
     ran.outputs.choose("merge", probabilities=True)
-    ran.pages.setCurrentWidget(ran.tune_page)
+    ran.pages.setCurrentWidget(ran.pages.tune_page)
     viewer.window.remove_dock_widget(ran)
     second = make_napari_viewer()
     again = S2CLIPWidget(napari_viewer=second)
@@ -110,7 +110,7 @@ def test_what_was_used_comes_back(
     assert not again.tune.live.isChecked()
     assert again.outputs.edited == "merge"
     assert again.outputs.probabilities.isChecked()
-    assert again.pages.currentWidget() is again.tune_page
+    assert again.pages.currentWidget() is again.pages.tune_page
 
 
 def test_every_folder_has_its_own(

@@ -7,44 +7,37 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import (
-    ErrorNotification,
-    notification_manager,
-    show_error,
-)
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QFormLayout, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from ..layers import apply_classes, class_names, collect_annotations
-from ..progress import Progress
 from ..user_memory import Remembered
-from .activity import Activity
 from .annotations_row import AnnotationsRow
 from .batch_tab import BatchTab
 from .class_panel import ClassPanel
-from .control_names import in_the_dock
 from .controls import Controls
 from .counts import Counts
 from .data_panel import DataPanel
-from .engine import Done, Download, Draft, Engine, Failure, Outcome, Request
+from .dock_pages import DockPages
+from .engine import Engine
+from .folder_images import FolderImages
 from .hover_line import HoverLine
 from .last_used import read_controls, set_controls
 from .layer_combo import ImageCombo
 from .live_updates import LiveUpdates
 from .models_desk import ModelsDesk
 from .outputs_row import OutputsRow
-from .pages import Page
 from .prompt_model import PromptModel
 from .prompt_panel import PromptPanel
 from .remember import Remembering
 from .results import Results
 from .review_panel import ReviewPanel
+from .run_desk import RunDesk
 from .run_panel import RunPanel
 from .runs import Runs
 from .scope_panel import ScopePanel
-from .texts import summary
 from .tune_panel import TunePanel
 
 if TYPE_CHECKING:
@@ -71,7 +64,6 @@ class S2CLIPWidget(QWidget):
         self.engine = Engine()
         self.runs = Runs(self.engine, self)
         self._prompt_key: tuple[Any, ...] = ()
-        self._decisions: tuple[Any, dict[str, Any]] = (None, {})
 
         self.image = ImageCombo(napari_viewer)
         self.classes = ClassPanel()
@@ -101,8 +93,18 @@ class S2CLIPWidget(QWidget):
             tune=self.tune,
         )
         self.batch.job.controls = self.controls
+        self.of_folder = FolderImages(napari_viewer, self.batch.folder, self.review)
         self.live = LiveUpdates(self.controls, self.runs, self.results, self)
-        self._activity = Activity()
+        self.run_desk = RunDesk(
+            controls=self.controls,
+            runs=self.runs,
+            desk=self.desk,
+            panel=self.run,
+            live=self.live,
+            results=self.results,
+            memory=self.memory,
+            parent=self,
+        )
         self._lay_out()
         self._connect()
         self._on_image()
@@ -111,39 +113,17 @@ class S2CLIPWidget(QWidget):
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Image", self.image)
-        self.pages = QTabWidget()
-        # Seven titles beside each other in a dock of 300 px.
-        self.pages.tabBar().setStyleSheet("QTabBar::tab { padding: 3px 1px; }")
-        self.segment_page = Page(self.classes, self.models, stretched=self.classes)
-        self.input_page = Page(self.scope, self.outputs)
-        self.tune_page = Page(self.tune)
-        self.review_page = Page(self.review, stretched=self.review)
-        self.correct_page = Page(self.prompts)
-        self.data_page = Page(self.data)
-        self.batch_page = Page(self.batch, stretched=self.batch)
-        for page, title, about in (
-            (
-                self.segment_page,
-                "Segment",
-                "What is looked for, and by which models.",
-            ),
-            (self.input_page, "Input", "Area, slices, channels; what becomes of it."),
-            (self.tune_page, "Tune", "Thresholds that act at once."),
-            (self.review_page, "Review", "Regions one by one, doubtful ones first."),
-            (self.correct_page, "Correct", "Objects by clicks and boxes, with SAM."),
-            (
-                self.data_page,
-                "Data",
-                "Training data out and in: COCO and others.",
-            ),
-            (
-                self.batch_page,
-                "Batch",
-                "All images of a folder, and a look through the results.",
-            ),
-        ):
-            index = self.pages.addTab(page, title)
-            self.pages.setTabToolTip(index, about)
+        self.pages = DockPages(
+            classes=self.classes,
+            models=self.models,
+            scope=self.scope,
+            outputs=self.outputs,
+            tune=self.tune,
+            review=self.review,
+            prompts=self.prompts,
+            data=self.data,
+            batch=self.batch,
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(form)
@@ -155,14 +135,8 @@ class S2CLIPWidget(QWidget):
 
     def _connect(self) -> None:
         self.image.layer_changed.connect(self._on_image)
-        self.run.run_requested.connect(self.start)
-        self.run.cancel_requested.connect(self.cancel)
-        self.runs.progressed.connect(self._on_progress)
-        self.runs.ended.connect(self._on_ended)
-        self.desk.changed.connect(self.segment_page.fit)
+        self.desk.changed.connect(self.pages.segment_page.fit)
         self.desk.asked.connect(self._show_question)
-        self.desk.accepted.connect(self._download_and_start)
-        self.desk.refused.connect(self._show_idle)
         self.models.method_changed.connect(self.tune.set_method)
         self.tune.changed.connect(self.live.soon)
         self.tune.live.toggled.connect(self.live.soon)
@@ -196,50 +170,21 @@ class S2CLIPWidget(QWidget):
             self.data.exporting.refresh()
 
     def start(self, *, download: bool = False) -> None:
-        """Start a run on what is chosen of the image.
-
-        Parameters
-        ----------
-        download : bool
-            Whether files that are missing are downloaded first, or asked for.
-        """
-        if self.runs.running:
-            return
-        if self.runs.claim:
-            self._show_idle(self.runs.claim)
-            return
-        try:
-            request = self.controls.request(download=download)
-        except ValueError as error:
-            show_error(in_the_dock(str(error)))
-            self._show_idle(in_the_dock(str(error)))
-            return
-        if not download and not self.desk.all_here(request.settings):
-            return
-        self.live.not_now()
-        self.run.show_running("; ".join(request.target.notes))
-        self.desk.show_running()
-        self._activity.begin(f"S2CLIP: {request.target.image_name}")
-        self.runs.start(request)
+        """Start a run on what is chosen of the image; see `RunDesk.start`."""
+        self.run_desk.start(download=download)
 
     def cancel(self) -> None:
         """Ask the run, if there is one, to stop at its next step."""
-        if self.runs.request is not None:
-            self.runs.cancel()
-            self.run.show_cancelling()
-
-    def _download_and_start(self) -> None:
-        self.start(download=True)
+        self.run_desk.cancel()
 
     def _show_question(self) -> None:
-        self.pages.setCurrentWidget(self.segment_page)
-        self.segment_page.fit()
-        self.segment_page.ensureWidgetVisible(self.models.state.download_button)
+        self.pages.setCurrentWidget(self.pages.segment_page)
+        self.pages.segment_page.fit()
+        self.pages.segment_page.ensureWidgetVisible(self.models.state.download_button)
 
     def _on_image(self) -> None:
-        layer, mine = self.image.layer(), self.batch.folder.layer
-        if mine is not None and self.results.image is mine is not layer:
-            self._decisions = mine, self.review.state()
+        layer = self.image.layer()
+        self.of_folder.keep(self.results.image, layer)
         self.annotations.setHidden(self.batch.folder.owns(layer))
         # First, so that it saves what belongs to the image before.
         self.annotations.set_layer(layer)
@@ -272,48 +217,6 @@ class S2CLIPWidget(QWidget):
         if self._prompt_key != choice.key:
             self._prompt_key = choice.key
             self.prompts.set_engine(PromptModel(self.engine, choice))
-
-    def _on_progress(
-        self, request: Request, progress: Progress | Download | Draft
-    ) -> None:
-        if isinstance(progress, Draft):
-            if self.results.wait(self._on_progress, request, progress):
-                return
-            # Regions and the refined map belong together.
-            self.results.show(
-                request, progress, self.outputs.edited, stages=("coarse",)
-            )
-        elif isinstance(progress, Download):
-            self.run.show_download(progress)
-        elif request.live:
-            self.run.show_update(progress)
-        else:
-            self.run.show_progress(progress)
-            self._activity.show(progress)
-
-    def _on_ended(self, request: Request, outcome: Outcome) -> None:
-        if self.results.wait(self._on_ended, request, outcome):
-            return
-        if not self.runs.running:
-            # Also a run that waited for this update, and was cancelled meanwhile.
-            self._activity.end()
-        if isinstance(outcome, Done):
-            gone = request.layer not in self._viewer.layers
-            notes = self.results.show(request, outcome, self.outputs.edited)
-            self.live.follow(request)
-            self.memory.keep()
-            self._show_idle(*summary(outcome, request.layer.name, gone, notes))
-            self.live.soon()  # the controls may have been moved meanwhile
-        elif isinstance(outcome, Failure):
-            # The notification goes after some seconds; what to do must stay readable.
-            self._show_idle(outcome.message)
-            if not request.live:
-                _show(outcome)
-        elif not request.live:
-            self._show_idle("Cancelled; nothing was changed.")
-        elif not self.runs.busy:
-            self.run.show_idle("Cancelled; move a control again, or press Run.")
-        self.models.refresh()
 
     @property
     def settled(self) -> bool:
@@ -359,13 +262,7 @@ class S2CLIPWidget(QWidget):
         )
 
     def _collect_of_folder(self, layer: Image) -> Annotations:
-        """What was made of an image of a folder; another one may be chosen."""
-        if self.image.layer() is layer:
-            self._decisions = layer, self.review.state()
-        of, review = self._decisions
-        return collect_annotations(
-            self._viewer, layer, review=review if of is layer else {}
-        )
+        return self.of_folder.collect(layer, self.image.layer())
 
     def _on_folder_image(self, annotations: Annotations) -> None:
         """Follow an image of a folder, which saves its corrections by itself."""
@@ -393,11 +290,6 @@ class S2CLIPWidget(QWidget):
             if isinstance(state, Mapping):
                 part.restore(state)
 
-    def _show_idle(self, text: str, more: str = "") -> None:
-        """Say how a run ended; more of it where the mouse rests on it."""
-        self.run.show_idle(text, more)
-        self.desk.show_memory()
-
     def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]
         """Prepare the first run while the window opens."""
         super().showEvent(event)
@@ -417,17 +309,10 @@ class S2CLIPWidget(QWidget):
     def _leave(self) -> None:
         self.cancel()
         self.desk.close()
-        self._activity.end()
+        self.run_desk.leave()
         self.prompts.stop()
         self.data.leave()
         self.batch.leave()
         self.counts.leave()
         self.annotations.flush()
         self.memory.keep()
-
-
-def _show(failure: Failure) -> None:
-    if failure.surprise is None:
-        show_error(failure.message)
-    else:
-        notification_manager.dispatch(ErrorNotification(failure.surprise))
