@@ -28,6 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "class_presets",
             "class_table",
             "classes",
+            "closing",
             "edits",
             "errors",
             "image",

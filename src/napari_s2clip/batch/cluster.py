@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
+from ..closing import Closing
 from ..errors import EXPECTED
 from .inputs import Input
 
@@ -31,7 +31,7 @@ class ClusterError(RuntimeError):
     """A cluster that cannot be used; one sentence."""
 
 
-class Cluster:
+class Cluster(Closing):
     """Workers that segment images.
 
     Parameters
@@ -84,17 +84,6 @@ class Cluster:
         if not self._count():
             self.close()
             raise ClusterError(f"{address}: the scheduler has no workers; start some")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Leave the scheduler; workers of this computer end."""

@@ -10,11 +10,11 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from filelock import FileLock, Timeout
 
+from ..closing import Closing
 from ..io.atomic import replace_text
 from .inputs import OWN_FOLDER, Input
 
@@ -70,7 +70,7 @@ def read_entries(out: Path) -> dict[str, dict[str, Any]]:
     return entries
 
 
-class Journal:
+class Journal(Closing):
     """The journal of a folder of results, open in one program at a time.
 
     It can be looked at before it is opened. As a context it is open; ``changed`` is
@@ -99,14 +99,6 @@ class Journal:
     def __enter__(self) -> Self:
         self.open()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def open(self) -> None:
         """Take the folder, which is made; `changed` tells of other programs.

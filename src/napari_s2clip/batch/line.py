@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .journal import state_of
 from .one import Found, Prepared, prepare, segment, write
@@ -94,17 +92,6 @@ class LocalLine:
         self._device = ThreadPoolExecutor(1, "napari-s2clip model")
         self._writers = ThreadPoolExecutor(several, "napari-s2clip write")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def start(self, item: Input) -> Future[Written]:
         """Begin with an image."""
         read = self._readers.submit(self._read, item)
@@ -142,5 +129,5 @@ class LocalLine:
 
     def _write(self, read: Future[_Read], found: Future[Found]) -> Written:
         state, prepared = read.result()
-        with prepared, contextlib.closing(found.result()) as what:
+        with prepared, found.result() as what:
             return state, write(what, prepared, self._job, self._out, overwrite=True)

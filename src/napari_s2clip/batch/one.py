@@ -6,12 +6,12 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..closing import Closing
 from ..image import to_rgb
 from ..io.open_image import open_image
 from ..io.results import MAPS, write_segmentation
@@ -38,7 +38,7 @@ _LARGEST: Final = 4096
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class Prepared(Closing):
     """An image that is ready to be segmented.
 
     Attributes
@@ -55,20 +55,13 @@ class Prepared:
     target: Target
     whole: RGBImage | None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self.opened.close()
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Found(Closing):
     """What was found in an image.
 
     Attributes

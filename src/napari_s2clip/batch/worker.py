@@ -6,7 +6,6 @@ computes.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -82,7 +81,7 @@ def work(item: Input, out: Path) -> tuple[dict[str, int], dict[str, Any], str]:
                 found = segment(
                     held.model(), prepared, held.job, store=held.job.keep_features
                 )
-            with contextlib.closing(found):
+            with found:
                 told = write(found, prepared, held.job, out, overwrite=True)
     except EXPECTED as error:
         return {}, {}, sentence(error)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
+
+from ..closing import Closing
 
 __all__ = ["OpenedImage", "of_array", "plain"]
 
 
 @dataclass(frozen=True, eq=False)
-class OpenedImage:
+class OpenedImage(Closing):
     """An image in a file, which stays open.
 
     Attributes
@@ -43,17 +44,6 @@ class OpenedImage:
     unit: str = ""
     notes: tuple[str, ...] = ()
     _close: Callable[[], None] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def shape(self) -> tuple[int, ...]:
