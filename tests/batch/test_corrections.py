@@ -195,7 +195,21 @@ def test_a_kept_map_of_an_earlier_job_is_not_taken_for_the_last_ones(
 
 def test_reviews_are_kept(image: FinishedImage) -> None:
     opened = open_results(image)
-    decided = {"version": 1, "regions": [{"region": 1, "position": []}]}
+    decided = {
+        "version": 1,
+        "regions": [
+            {
+                "region": 1,
+                "position": [],
+                "proposed": 1,
+                "area": 5,
+                "box": [0.0, 0.0, 1.0, 1.0],
+                "status": "accepted",
+                "class": 1,
+                "shape": "refined",
+            }
+        ],
+    }
     save_corrections(opened, replace(opened.annotations, review=decided), reviewed=True)
     again = open_results(image)
     assert again.reviewed is True
@@ -318,6 +332,15 @@ def test_maps_on_the_disk_are_written_as_those_in_memory(stack: FinishedImage) -
     save_corrections(opened, opened.annotations)
     now = open_results(stack).annotations.maps["refined"]
     assert np.argwhere(now != was).tolist() == [[1, 1, 0, 0]]
+
+
+def test_damaged_decisions_are_not_lost(image: FinishedImage) -> None:
+    path = image.path(".json")
+    about = json.loads(path.read_text())
+    about["review"] = {"version": 1, "regions": [{"region": 1}]}
+    path.write_text(json.dumps(about))
+    with pytest.raises(ValueError, match=r"photo 0\.json: review: regions\[0\]"):
+        open_results(image)
 
 
 @pytest.mark.parametrize(

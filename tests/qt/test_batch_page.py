@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from PIL import Image as Picture
@@ -16,14 +17,16 @@ from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
-from napari_s2clip import cli
+from napari_s2clip import Segmentation, cli
 from napari_s2clip._qt.widget import S2CLIPWidget
 from napari_s2clip.batch.finished import FinishedImage
+from napari_s2clip.io.results import Stack, write_segmentation
 from napari_s2clip.layers import KEY, outputs_of
+from napari_s2clip.results import REGION_COLUMNS
 from napari_s2clip.sample_data import demo_scene
 from napari_s2clip.tiles import Tiling
 
-from ..batch.conftest import QuickModel, photo
+from ..batch.conftest import CLASSES, QuickModel, photo
 from .heartbeat import Heartbeat
 
 if TYPE_CHECKING:
@@ -646,6 +649,96 @@ def test_a_lost_image_is_no_loss_of_its_labels(
     click(folder.save_button)
     wait(widget)
     assert in_file(done) == value
+
+
+def make_stack(folder: Path, pixels: Any, axes: str, shape: tuple[int, ...]) -> Path:
+    """Results of a stack in which each slice is one region."""
+    source = folder / "stack.tif"
+    tifffile.imwrite(source, pixels, photometric="minisblack", metadata={"axes": axes})
+    count = int(np.prod(shape[:-2]))
+    labels = np.ones((count, *shape[-2:]), np.uint16)
+    owners = (np.arange(count) + 1)[:, None, None] * labels.astype(np.int32)
+    row = {**dict.fromkeys(REGION_COLUMNS, 0.5), "class_id": 1, "class_name": "dark"}
+    rows = [{**row, "region": n + 1, "area": 108} for n in range(count)]
+    table = pd.DataFrame(rows).astype(REGION_COLUMNS)
+    result = Segmentation(
+        CLASSES,
+        labels,
+        owners.astype(np.int32),
+        table.assign(plane=range(count), position=[str((n,)) for n in range(count)]),
+        labels,
+        owners.astype(np.int32),
+        np.zeros((0, 0, 0), np.float32),
+        {},
+    )
+    write_segmentation(
+        result,
+        np.zeros((*shape[-2:], 3), np.uint8),
+        folder / "out",
+        "stack",
+        stack=Stack(shape, "Z" * (len(shape) - 2) + "YX"),
+        about={"source": {"path": str(source)}, "pixel_size": [0.5, 0.25]},
+    )
+    return folder / "out"
+
+
+@pytest.mark.parametrize("limit", [1 << 29, 0], ids=["in memory", "read when shown"])
+def test_stacks_with_channels_are_reviewed(
+    widget: S2CLIPWidget,
+    tmp_path: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+) -> None:
+    monkeypatch.setattr("napari_s2clip._qt.folder_work._LIMIT", limit)
+    pixels = np.random.default_rng(0).integers(0, 999, (3, 2, 9, 12), np.uint16)
+    out = make_stack(tmp_path, pixels, "ZCYX", (3, 9, 12))
+    folder = widget.batch.folder
+    folder.open_folder(out)
+    wait(widget)
+    assert said(folder.status) == ""
+    layer = folder.layer
+    assert layer.data.shape == (2, 3, 9, 12)
+    np.testing.assert_array_equal(np.asarray(layer.data), np.moveaxis(pixels, 1, 0))
+    labels = refined(widget)
+    assert labels.data.shape == (3, 9, 12)
+    assert list(labels.scale) == [1.0, 0.5, 0.25]
+    assert list(layer.scale[-2:]) == [0.5, 0.25]
+    assert len(widget.results.output.region_table) == 3
+    labels.data_setitem((np.array([2]), np.array([3]), np.array([4])), 2)
+    click(folder.save_button)
+    wait(widget)
+    saved = tifffile.imread(out / "stack_refined.tif")
+    assert np.argwhere(saved == 2).tolist() == [[2, 3, 4]]
+    assert FinishedImage(out, "stack").is_edited("refined")
+
+
+def test_an_image_of_another_size_is_refused(
+    widget: S2CLIPWidget, tmp_path: Path, wait: Any
+) -> None:
+    pixels = np.zeros((3, 9, 11), np.uint16)
+    folder = widget.batch.folder
+    folder.open_folder(make_stack(tmp_path, pixels, "ZYX", (3, 9, 12)))
+    wait(widget)
+    assert "stack.tif: it is 3 × 9 × 11 px, its labels are 3 × 9 × 12" in said(
+        folder.status
+    )
+    assert folder.layer is None
+
+
+def test_a_removed_image_is_saved_and_left(
+    widget: S2CLIPWidget, viewer: napari.Viewer, reviewing: Path, wait: Any, click: Any
+) -> None:
+    folder = widget.batch.folder
+    value = paint(widget)
+    viewer.layers.remove(folder.layer)
+    wait(widget)
+    assert in_file(reviewing) == value
+    click(folder.next_button)
+    wait(widget)
+    assert folder.layer.name == "photo1"
+    assert not any(layer.name.startswith("photo0") for layer in viewer.layers)
 
 
 def test_a_folder_without_results_is_refused(

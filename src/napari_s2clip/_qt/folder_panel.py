@@ -16,9 +16,10 @@ from qtpy.QtWidgets import QWidget
 
 from ..batch.corrections import ResultsChanged, save_corrections
 from ..batch.finished import FinishedImage
-from ..batch.listing import list_results, look_at
+from ..batch.listing import Listed, list_results, look_at
 from ..errors import sentence
 from ..layers import add_results, collect_annotations, remove_results
+from ..progress import Cancelled, CancelToken
 from .annotation_jobs import Job, still
 from .annotations_watch import AnnotationsWatch
 from .canvas_keys import CanvasKeys
@@ -81,6 +82,7 @@ class FolderPanel(FolderList):
         self.collect: Callable[[Image], Annotations] = self._collect_layers
         self._current: _Current | None = None
         self._changing = False
+        self._listing = CancelToken()
         self._jobs = JobQueue(self)
         # napari searches everywhere for each layer that goes, half a second each.
         self._garbage = Garbage()
@@ -90,7 +92,7 @@ class FolderPanel(FolderList):
         self.destroyed.connect(lambda *_: keys.unbind())
         self._watch.edited.connect(self.mark_unsaved)
         self._watch.removing.connect(self._on_removing)
-        self._watch.closing.connect(self.flush)
+        self._watch.closing.connect(self._stop)
         self._jobs.changed.connect(self._enable)
         self.table.doubleClicked.connect(self._on_chosen)
         self.table.activated.connect(self._on_chosen)
@@ -139,13 +141,20 @@ class FolderPanel(FolderList):
 
     def _list(self, folder: Path) -> None:
         self._say("Looking for results…")
-        self._jobs.start(
-            lambda: list_results(folder), lambda job: self._on_listed(folder, job)
-        )
+        cancel = self._listing = CancelToken()
+
+        def work() -> list[Listed] | None:
+            try:
+                return list_results(folder, cancel)
+            except Cancelled:
+                return None
+
+        self._jobs.start(work, lambda job: self._on_listed(folder, job))
 
     def _on_listed(self, folder: Path, job: Job) -> None:
         if job.error is not None:
             self._say(sentence(job.error))
+        if job.error is not None or job.value is None:
             return
         self._leave_image()
         self.folder, self.listed = folder, job.value
@@ -174,17 +183,22 @@ class FolderPanel(FolderList):
         self.closed.emit()
 
     def flush(self) -> None:
-        """Save now, and wait for it; the window closes."""
-        self.export.cancel()
+        """Save now, and wait for it."""
         self._jobs.finish(_PATIENCE)
         current = self._current
         if current is not None and current.layer in self._viewer.layers:
             self.save()
             self._jobs.finish(_PATIENCE)
 
+    def _stop(self) -> None:
+        """Let the window close: stop what only looks, and save."""
+        self.export.cancel()
+        self._listing.cancel()
+        self.flush()
+
     def leave(self) -> None:
         """Save, and follow nothing; the widget goes."""
-        self.flush()
+        self._stop()
         self._garbage.search()
         self._keys.unbind()
 

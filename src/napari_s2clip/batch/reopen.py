@@ -15,6 +15,7 @@ from ..io.map_files import digest_of
 from ..io.results import MAPS
 from ..maps import new_map
 from ..results import REGION_COLUMNS
+from ..review.record import read_record
 from .finished import FinishedImage
 from .inputs import OWN_FOLDER
 
@@ -103,7 +104,7 @@ def open_results(image: FinishedImage, *, make: MakeMap = new_map) -> OpenedResu
             )
     edited = edited_maps(image, digests)
     written = {stage: _read_written(image, stage, make) for stage in edited}
-    review = image.description.get("review")
+    review = _review(image)
     annotations = Annotations(
         classes=classes,
         maps=maps,
@@ -113,7 +114,7 @@ def open_results(image: FinishedImage, *, make: MakeMap = new_map) -> OpenedResu
             stage: labels for stage, labels in written.items() if labels is not None
         },
         provenance=mapping_of(image, "provenance"),
-        review=review if isinstance(review, dict) else {},
+        review=review,
     )
     return OpenedResults(image, annotations, image.reviewed, digests, stamps)
 
@@ -132,6 +133,18 @@ def mapping_of(image: FinishedImage, key: str) -> dict[str, Any]:
     """A mapping in the description of an image; empty where there is none."""
     found = image.description.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _review(image: FinishedImage) -> dict[str, Any]:
+    """Decisions on regions; only whole ones, since saving would lose the others."""
+    review = mapping_of(image, "review")
+    if review:
+        try:
+            for _ in read_record(review):
+                pass
+        except ValueError as error:
+            raise ValueError(f"{image.path('.json')}: {error}") from None
+    return review
 
 
 def edited_maps(image: FinishedImage, digests: Mapping[str, str]) -> tuple[str, ...]:
