@@ -40,7 +40,10 @@ class DockPages(QTabWidget):
     ) -> None:
         super().__init__(parent)
         # Seven titles beside each other in a dock of 300 px.
-        self.tabBar().setStyleSheet("QTabBar::tab { padding: 3px 1px; }")
+        self.tabBar().setStyleSheet(
+            "QTabBar::tab { padding: 3px 1px; }"
+            "QTabBar::tab:first, QTabBar::tab:last { padding: 3px 0px; }"
+        )
         self.segment_page = Page(classes, models, stretched=classes)
         self.input_page = Page(scope, outputs)
         self.tune_page = Page(tune)
