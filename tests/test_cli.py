@@ -392,6 +392,12 @@ def test_an_empty_list_is_a_value_too(model, run, photo, text):
         (["--classes", " ; "], "classes is empty"),
         (["--classes", "cat; Cat"], "'Cat' is named twice"),
         (["--background", "dog"], "'dog' is named twice"),
+        (["--channels", "0,1,2,3"], "--channels: .* give one, two or three numbers"),
+        (["--channels=-1"], "--channels: .* give one, two or three numbers from 0"),
+        (["--contrast", "2", "1"], "--contrast: .* give a number and a larger one"),
+        (["--tile", "64"], "--tile: 64 px; choose at least 128"),
+        (["--workers", "2", "--scheduler", "x"], "--workers: give their number, or"),
+        (["--workers=-1"], "--workers: give their number, or the address"),
     ],
 )
 def test_wrong_values_are_one_line_and_2(model, photo, out, capsys, arguments, message):
@@ -405,6 +411,12 @@ def test_wrong_values_are_one_line_and_2(model, photo, out, capsys, arguments, m
     assert re.search(message, errors)
     assert not model.loaded
     assert not out.exists()
+
+
+def test_channels_are_numbers(photo, out, capsys):
+    arguments = ["segment", str(photo), "--classes", "cat", "--out", str(out)]
+    assert main([*arguments, "--channels", "red"]) == 2
+    assert "--channels: 'red': give numbers from 0" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -133,7 +133,8 @@ def _job(options: argparse.Namespace) -> Job:
             pictures=not options.no_pictures,
         )
     except ValueError as error:
-        raise UsageError(f"--{error}") from error
+        text = str(error).replace("contrast_limits", "contrast")
+        raise UsageError(f"--{text}") from error
 
 
 def _inputs(options: argparse.Namespace) -> list[Input]:

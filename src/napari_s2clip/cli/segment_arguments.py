@@ -183,7 +183,12 @@ def _add_pixels(parser: argparse.ArgumentParser) -> None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.replace(",", " ").split())
+    try:
+        return tuple(int(part) for part in text.replace(",", " ").split())
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: give numbers from 0, such as 0,2,1"
+        ) from None
 
 
 class _ListSettings(argparse.Action):
