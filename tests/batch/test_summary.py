@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,10 +12,11 @@ from napari_s2clip.classes import ClassEntry
 CLASSES = ClassSet([ClassEntry("cat", id=2), ClassEntry("dog <b>", id=5)])
 
 
-def entry(name, **pixels):
+def entry(name, classes=None, **pixels):
     return {
         "event": "done",
         "name": name,
+        "classes": classes or {"2": "cat", "5": "dog <b>"},
         "planes": 2,
         "regions": 3,
         "pixels": {key.removeprefix("_"): value for key, value in pixels.items()},
@@ -27,16 +29,39 @@ def test_counts_are_added_up():
         entry("b", _0=10, _2=40, _5=10),
         {"event": "begin", "name": "c"},
         {"event": "failed", "name": "d", "error": "d.png: it is damaged"},
-        entry("e", _9=5),  # of a job with other classes
+        entry("e", {"2": "horse"}, _0=1, _2=5),
+        entry("f", {"2": "dog <b>", "5": "cat"}, _2=5, _5=7),
     ]
     found = summarise(entries, CLASSES)
-    assert (found.images, found.failed, found.planes, found.regions) == (3, 1, 6, 9)
+    assert (found.images, found.failed, found.planes, found.regions) == (2, 1, 4, 6)
     assert found.pixels == 100
+    assert found.others == found.to_dict()["others"] == 2
+    assert found.said_of_others == ("2 images with other classes are not in the table")
     cat, dog = found.classes
     assert (cat.name, cat.images, cat.pixels, cat.share) == ("cat", 2, 70, 0.7)
     assert (dog.images, dog.pixels) == (1, 10)
     assert found.errors == {"d": "d.png: it is damaged"}
-    assert summarise([], CLASSES).classes[0].share == 0
+    nothing = summarise([], CLASSES)
+    assert nothing.classes[0].share == nothing.others == 0
+    assert not nothing.said_of_others
+
+
+def test_no_value_gets_the_name_of_another_class(job, inputs, model, tmp_path):
+    out = tmp_path / "out"
+    list(run_job(job, inputs, out, model=model))
+    other = replace(job, classes=ClassSet(["horse", "cow"]))
+    outcomes = list(run_job(other, inputs, out, model=model))
+    assert {outcome.state for outcome in outcomes} == {"failed"}
+    found, sheet = write_summary(out, other.classes, {})
+    assert [(one.name, one.images, one.share) for one in found.classes] == [
+        ("horse", 0, 0),
+        ("cow", 0, 0),
+    ]
+    assert found.others == 5
+    text = sheet.read_text(encoding="utf-8")
+    assert text.count("<b>photo") == text.count("</b> dark, bright<") == 5
+    assert "5 images with other classes are not in the table" in text
+    assert write_summary(out, job.classes, {})[0].others == 0
 
 
 def test_the_sheet_shows_every_image(job, inputs, model, tmp_path):

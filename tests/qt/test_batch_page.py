@@ -216,6 +216,20 @@ def test_a_folder_is_segmented_by_a_click(
     assert said(job.status) == "4 done before."
 
 
+def test_other_classes_in_the_same_folder_change_no_numbers(
+    widget: S2CLIPWidget, done: Path, wait: Any
+) -> None:
+    page = widget.batch.job
+    widget.classes.set_lines("horse\ncow")
+    page.start()
+    wait(widget)
+    assert said(page.status) == (
+        "4 failed. 4 images with other classes are not in the table."
+    )
+    shown = [page.classes.item(row, 1).text() for row in range(2)]
+    assert shown == ["0", "0"]
+
+
 def test_files_may_be_chosen(
     widget: S2CLIPWidget,
     photos: Path,

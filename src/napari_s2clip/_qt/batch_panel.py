@@ -206,7 +206,8 @@ class BatchPanel(BatchChooser):
         )
         if isinstance(outcome, Finished):
             self.classes.show_summary(outcome.summary, request.job.classes)
-            self.say(f"{counts}.")
+            others = outcome.summary.said_of_others
+            self.say(f"{counts}." + (f" {others}." if others else ""))
         elif isinstance(outcome, Failure):
             self.say(breakable(in_the_dock(outcome.message, settings=True)))
         else:

@@ -19,9 +19,10 @@ from ..io.atomic import replace_text
 from .inputs import OWN_FOLDER, Input
 
 if TYPE_CHECKING:
+    from ..classes import ClassSet
     from .job import Job
 
-__all__ = ["Journal", "JournalError", "read_entries", "state_of"]
+__all__ = ["Journal", "JournalError", "named", "read_entries", "state_of"]
 
 _JOURNAL: Final = "journal.jsonl"
 _JOB: Final = "job.json"
@@ -46,6 +47,11 @@ def state_of(path: Path) -> dict[str, int]:
         path = next(path / name for name in names if (path / name).exists())
     about = path.stat()
     return {"size": about.st_size, "mtime_ns": about.st_mtime_ns}
+
+
+def named(classes: ClassSet) -> dict[str, str]:
+    """What label values mean, as an entry says it: names by ids."""
+    return {str(entry.id): entry.name for entry in classes}
 
 
 def read_entries(out: Path) -> dict[str, dict[str, Any]]:
@@ -196,6 +202,7 @@ class Journal(Closing):
                 "path": str(item.path.absolute()),
                 "state": dict(state),
                 "job": self.fingerprint,
+                "classes": named(self.job.classes),
                 **told,
                 "files": files,
             }

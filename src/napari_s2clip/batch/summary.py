@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from ..io.atomic import replace_text
 from .inputs import OWN_FOLDER
-from .journal import read_entries
+from .journal import named, read_entries
 from .thumbnails import thumbnail_path
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class FolderSummary:
 
     Attributes
     ----------
-    images, failed : int
-        Finished, and those of which there is nothing.
+    images, failed, others : int
+        Finished, those of which there is nothing, and those with other classes, which
+        are not counted below.
     planes, regions, pixels : int
     classes : tuple of ClassCount
     errors : mapping of str to str
@@ -71,12 +72,24 @@ class FolderSummary:
     pixels: int
     classes: tuple[ClassCount, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
+    others: int = 0
+
+    @property
+    def said_of_others(self) -> str:
+        """A sentence on images with other classes; empty without them."""
+        if not self.others:
+            return ""
+        are = "are" if self.others != 1 else "is"
+        return (
+            f"{_count(self.others, 'image')} with other classes {are} not in the table"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return {
             "images": self.images,
             "failed": self.failed,
+            "others": self.others,
             "planes": self.planes,
             "regions": self.regions,
             "pixels": self.pixels,
@@ -88,13 +101,17 @@ class FolderSummary:
 def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> FolderSummary:
     """Add up what a journal tells of its images.
 
+    Of images with other classes the same value means something else: they are counted
+    apart.
+
     Parameters
     ----------
     entries : iterable of mapping
         Values of `read_entries`.
     classes : ClassSet
     """
-    images = planes = regions = 0
+    images = planes = regions = others = 0
+    own = named(classes)
     pixels = dict.fromkeys((0, *classes.ids), 0)
     found_in = dict.fromkeys(classes.ids, 0)
     errors: dict[str, str] = {}
@@ -103,13 +120,14 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
             errors[entry["name"]] = entry["error"]
         if entry.get("event") != "done":
             continue
+        if entry.get("classes", own) != own:
+            others += 1
+            continue
         images += 1
         planes += entry["planes"]
         regions += entry["regions"]
         for text, count in entry["pixels"].items():
             value = int(text)
-            if value not in pixels:
-                continue  # of an earlier job
             pixels[value] += count
             if value and count:
                 found_in[value] += 1
@@ -131,6 +149,7 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
             for number in classes.ids
         ),
         errors,
+        others,
     )
 
 
@@ -206,6 +225,7 @@ def _sheet(
 ) -> Iterator[str]:
     """Lines of a sheet: numbers, then each image beside its refined map."""
     colours = {entry.id: entry.colour for entry in classes}
+    own = named(classes)
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f"<title>{html.escape(out.name)}: napari-s2clip</title>"
     yield f"<style>{_STYLE}</style></head><body>"
@@ -215,6 +235,8 @@ def _sheet(
         f"<p>{_count(summary.images, 'image')}, {_count(summary.planes, 'slice')}, "
         f"{_count(summary.regions, 'region')}{failed if summary.failed else ''}</p>"
     )
+    if summary.others:
+        yield f"<p>{html.escape(summary.said_of_others)}</p>"
     yield "<table><tr><th>Class<th>Images<th>Pixels<th>Share</tr>"
     for one in summary.classes:
         yield (
@@ -238,10 +260,11 @@ def _sheet(
     for entry in page:
         name = entry["name"]
         picture = thumbnail_path(out, name).relative_to(out).as_posix()
+        names = entry.get("classes", own)
         present = [
-            classes.name_of(int(value))
+            names[value]
             for value, count in entry["pixels"].items()
-            if count and int(value) in colours
+            if count and value in names
         ]
         yield (
             f'<figure><img loading="lazy" src="{quote(picture)}" '

@@ -257,6 +257,7 @@ def _totals(
             f"{summary.images} images"
             for one in summary.classes
         ),
+        *([f"  {summary.said_of_others}"] if summary.others else ()),
         f"to look at: {sheet}",
     ]
 
