@@ -230,6 +230,37 @@ def test_other_classes_in_the_same_folder_change_no_numbers(
     assert shown == ["0", "0"]
 
 
+def test_what_a_job_came_to_is_not_said_of_another(
+    widget: S2CLIPWidget, photos: Path, wait: Any, qtbot: Any
+) -> None:
+    page = widget.batch.job
+    (photos / "broken.png").write_text("no image")
+    page.images.setText(str(photos))
+    page.start()
+    wait(widget)
+    page.look()
+    qtbot.waitUntil(lambda: not page.looking)
+    assert said(page.status) == "4 done, 1 failed."
+    assert page.classes.isVisible()
+    assert not page.copy_button.isVisible()  # nothing in the list has failed now
+    page.images.setText(str(photos / "photo1.png"))
+    qtbot.waitUntil(lambda: len(page.table.images.rows) == 1)
+    assert not page.status.isVisible()
+    assert not page.classes.isVisible()
+
+
+def test_why_a_job_cannot_begin_stays(
+    widget: S2CLIPWidget, photos: Path, qtbot: Any
+) -> None:
+    page = widget.batch.job
+    widget.classes.set_lines("")
+    page.images.setText(str(photos))
+    page.start()
+    assert page.status.isVisible()
+    qtbot.waitUntil(lambda: not page.looking)
+    assert page.status.isVisible()
+
+
 def test_files_may_be_chosen(
     widget: S2CLIPWidget,
     photos: Path,
@@ -262,7 +293,9 @@ def test_a_cancelled_job_goes_on(
     quick.stop_at = 0
     click(job.button)
     wait(widget)
-    assert states(job.table) == ["skipped", "skipped", "done", "done"]
+    assert states(job.table) == ["done"] * 4
+    before = [row.more == "done before" for row in job.table.images.rows]
+    assert before == [True, True, False, False]
 
 
 def test_failures_are_shown_and_copied(

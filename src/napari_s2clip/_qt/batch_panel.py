@@ -16,6 +16,7 @@ from .batch_chooser import SHEET, BatchChooser
 from .batch_work import (
     BatchRequest,
     Finished,
+    Planned,
     Reports,
     given_paths,
     run,
@@ -65,6 +66,7 @@ class BatchPanel(BatchChooser):
         self._reports = Reports()
         self._counts: Counter[str] = Counter()
         self._next = 0
+        self._told: tuple[Any, ...] = ()
         self._work = Newest(self)
         self._work.finished.connect(self._on_ended)
         self._timer = QTimer(self)
@@ -108,6 +110,7 @@ class BatchPanel(BatchChooser):
         """Begin with the job, or say why not."""
         if self.busy:
             return
+        self._told = self._asked()
         try:
             request = self._make_request()
         except ValueError as error:
@@ -148,6 +151,21 @@ class BatchPanel(BatchChooser):
             )
         overwrite = self.overwrite.isChecked()
         return BatchRequest(job, self.controls.choice(), given, out, overwrite)
+
+    def _asked(self) -> tuple[Any, ...]:
+        """What a job would be about; what is said of one is not said of another."""
+        try:
+            job = self._job().fingerprint
+        except ValueError:
+            job = ""
+        return self.images.text(), self.folder, job, self.overwrite.isChecked()
+
+    def _show_planned(self, planned: Planned, words: str) -> None:
+        super()._show_planned(planned, words)
+        self.copy_button.hide()  # the list has no failures any more
+        if self._asked() != self._told:
+            self.say("")
+            self.classes.hide()
 
     def _take_reports(self) -> None:
         """Show what has happened since the last look."""
@@ -235,12 +253,12 @@ class BatchPanel(BatchChooser):
 
 
 def _row(outcome: Outcome) -> Row:
-    words = {"done": "done", "skipped": "skipped", "failed": "failed"}
-    more = outcome.error
+    state = "failed" if outcome.state == "failed" else "done"
+    more = "done before" if outcome.state == "skipped" else outcome.error
     if outcome.state == "done":
         count = outcome.told["regions"]
         more = f"{count:,} region{'' if count == 1 else 's'}"
-    return Row(outcome.input.name, words[outcome.state], more)
+    return Row(outcome.input.name, state, more)
 
 
 def _speed(rate: float) -> str:
