@@ -152,6 +152,21 @@ def test_what_is_left_out_is_said(run, results, tmp_path):
     assert errors.endswith("no image was written\n")
 
 
+def test_import_needs_a_folder_of_its_own(run, results, tmp_path):
+    dataset, file = tmp_path / "d", tmp_path / "file"
+    run("export", results, "--format", "tiff", "--out", dataset)
+    before = sorted(dataset.rglob("*"))
+    code, _, errors = run("import", dataset, "--out", dataset / ".." / "d")
+    assert code == 2
+    assert "--out: give another folder than that of the dataset" in errors
+    assert sorted(dataset.rglob("*")) == before
+    file.write_text("x")
+    code, _, errors = run("import", dataset, "--out", file)
+    assert code == 2
+    assert f"--out: {file} is a file; give a folder" in errors
+    assert "overwrite" not in errors
+
+
 def test_import_finds_the_format_or_asks(run, results, tmp_path):
     (tmp_path / "d").mkdir()
     code, _, errors = run("import", tmp_path / "d", "--out", tmp_path / "b")

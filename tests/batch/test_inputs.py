@@ -79,6 +79,16 @@ def test_nothing_is_an_error(tmp_path: Path, given, sentence):
         find_inputs([tmp_path / given])
 
 
+def test_results_are_no_images(tmp_path: Path) -> None:
+    folder = photo(tmp_path / "in" / "a.png").parent
+    with pytest.raises(ValueError, match="in: the results would lie among the images"):
+        find_inputs([folder], without=folder / ".." / "in")
+    assert names(find_inputs([folder], without=folder / "out")) == ["a"]
+    (folder / ".s2clip").mkdir()
+    with pytest.raises(ValueError, match="in: it is a folder of results or a dataset;"):
+        find_inputs([folder])
+
+
 def test_a_list_has_a_path_a_line(tmp_path: Path):
     text = tmp_path / "list.txt"
     text.write_text("\ufeff# photographs\na b.png\n\n ../c.png \n", encoding="utf-8")

@@ -101,7 +101,7 @@ def find_inputs(
     Raises
     ------
     ValueError
-        If a folder or a pattern holds no image.
+        If a folder or a pattern holds no image, or a folder is that of the results.
     Cancelled
     """
     cancel = CancelToken() if cancel is None else cancel
@@ -118,8 +118,16 @@ def _expand(path: Path, left_out: Path | None, cancel: CancelToken) -> Iterator[
     if is_folder_of_pixels(path):
         yield Input(path, _stem(path.name))
     elif path.is_dir():
+        if path.resolve() == left_out:
+            # The next job could not tell the images from the results.
+            raise ValueError(
+                f"{path}: the results would lie among the images; choose another "
+                "folder for them"
+            )
         files = _of_folder(path, left_out, cancel)
-        yield from _some(files, path, f"{path}: no image is in it")
+        own = (path / OWN_FOLDER).exists()
+        what = "it is a folder of results or a dataset" if own else "no image is in it"
+        yield from _some(files, path, f"{path}: {what}")
     elif not path.exists() and glob.has_magic(str(path)):
         base, pattern = _split(path)
         matches = (

@@ -44,6 +44,10 @@ def run(options: argparse.Namespace) -> int:
     from ..batch.from_dataset import write_item
     from ..datasets.detect import dataset_of
 
+    if options.out.exists() and not options.out.is_dir():
+        raise UsageError(f"--out: {options.out} is a file; give a folder")
+    if options.out.resolve() == options.dataset.resolve():
+        raise UsageError("--out: give another folder than that of the dataset")
     form = _format(options)
     written, notes, failed = [], [], []
     enabled = not options.quiet and sys.stderr.isatty()
