@@ -64,6 +64,7 @@ def single(inputs, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def cluster():
     with Cluster(workers=2) as found:
+        found.client.wait_for_workers(2, timeout=120)
         yield found
 
 
@@ -92,7 +93,8 @@ def test_a_worker_that_dies_changes_nothing(cluster, inputs, single, tmp_path):
     assert [o.error for o in outcomes] == [""] * IMAGES
     assert [o.input for o in outcomes] == inputs
     assert_same(out, single, inputs)
-    # Another one came for it, which takes the next job too.
+    # Another one comes for it, which takes the next job too.
+    cluster.client.wait_for_workers(2, timeout=120)
     assert len(cluster.client.run(os.getpid)) == 2
     assert [o.state for o in run_job(JOB, inputs, out, cluster=cluster)] == (
         ["skipped"] * IMAGES
