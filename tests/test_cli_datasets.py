@@ -11,7 +11,13 @@ from pycocotools.coco import COCO
 
 from napari_s2clip.batch import Input, Job, run_job
 from napari_s2clip.cli import main
-from napari_s2clip.datasets import FORMATS, DatasetWriter, Item, SemanticPNG
+from napari_s2clip.datasets import (
+    FORMATS,
+    DatasetError,
+    DatasetWriter,
+    Item,
+    SemanticPNG,
+)
 
 from .batch.conftest import CLASSES, QuickModel
 
@@ -150,6 +156,21 @@ def test_what_is_left_out_is_said(run, results, tmp_path):
     assert code == 1
     assert "photo 0: nobody has reviewed it" in text
     assert errors.endswith("no image was written\n")
+
+
+def test_no_dataset_is_written_among_results(results):
+    before = sorted(results.rglob("*"))
+    with pytest.raises(DatasetError, match="out: it is a folder of results; choose an"):
+        DatasetWriter(results, SemanticPNG(), CLASSES)
+    assert sorted(results.rglob("*")) == before
+
+
+def test_what_is_there_already_may_be_overwritten(run, results, tmp_path):
+    arguments = ("export", results, "--format", "tiff", "--out", tmp_path / "d")
+    assert run(*arguments)[0] == 0
+    _, text, errors = run(*arguments)
+    assert f"it is in {tmp_path / 'd'} already; overwrite it or choose" in text + errors
+    assert run(*arguments, "--overwrite")[0] == 0
 
 
 def test_import_needs_a_folder_of_its_own(run, results, tmp_path):

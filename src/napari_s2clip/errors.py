@@ -14,6 +14,9 @@ _REASONS: Final = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT: "your share of the disk is full; free some of it",
     errno.EFBIG: "files may not be this large there; choose another folder",
+    errno.EEXIST: "something of this name is there already; choose another folder",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another",
+    errno.EISDIR: "it is a folder, not a file",
     errno.ENAMETOOLONG: "its name is too long here; choose another folder",
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS),

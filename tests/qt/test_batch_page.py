@@ -249,6 +249,19 @@ def test_what_a_job_came_to_is_not_said_of_another(
     assert not page.classes.isVisible()
 
 
+def test_a_file_in_the_way_is_said_in_words(
+    widget: S2CLIPWidget, photos: Path, wait: Any
+) -> None:
+    page, file = widget.batch.job, photos / "file"
+    file.write_text("x")
+    page.images.setText(str(photos))
+    page.out.setText(str(file / "out"))
+    page.start()
+    wait(widget)
+    assert said(page.status).endswith("a file, not a folder; choose another")
+    assert "Errno" not in said(page.status)
+
+
 def test_why_a_job_cannot_begin_stays(
     widget: S2CLIPWidget, photos: Path, qtbot: Any
 ) -> None:
@@ -789,11 +802,15 @@ def test_a_removed_image_is_saved_and_left(
 
 
 def test_a_folder_without_results_is_refused(
-    widget: S2CLIPWidget, photos: Path, wait: Any
+    widget: S2CLIPWidget, photos: Path, wait: Any, click: Any
 ) -> None:
-    widget.batch.folder.open_folder(photos)
+    page = widget.batch.job
+    page.out.setText(str(photos))
+    click(page.review_button)
     wait(widget)
     assert widget.batch.folder.folder is None
+    assert page.status.isVisible()
+    assert f"{photos}: there are no results in it" in said(page.status)
 
 
 @pytest.mark.parametrize(

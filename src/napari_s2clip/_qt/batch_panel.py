@@ -100,6 +100,11 @@ class BatchPanel(BatchChooser):
         else:
             self.start()
 
+    def refuse(self, why: str) -> None:
+        """Say why results cannot be shown, until something else is chosen."""
+        self._told = self._asked()
+        self.say(breakable(why))
+
     def cancel(self) -> None:
         """Ask the job to stop; images that are being written are finished."""
         if self.busy:

@@ -41,6 +41,7 @@ class BatchTab(QWidget):
         self.job.began.connect(self.folder.flush)
         self.folder.opened.connect(self._show_folder)
         self.folder.closed.connect(self._show_job)
+        self.folder.refused.connect(self.job.refuse)
 
     @property
     def busy(self) -> bool:

@@ -73,6 +73,9 @@ class FolderPanel(FolderList):
     opened = Signal()
     """A folder is open."""
 
+    refused = Signal(str)
+    """A folder cannot be opened, and none is; why."""
+
     closed = Signal()
     """The folder is closed."""
 
@@ -154,6 +157,8 @@ class FolderPanel(FolderList):
     def _on_listed(self, folder: Path, job: Job) -> None:
         if job.error is not None:
             self._say(sentence(job.error))
+            if self.folder is None:  # the panel is not to be seen
+                self.refused.emit(sentence(job.error))
         if job.error is not None or job.value is None:
             return
         self._leave_image()

@@ -10,6 +10,7 @@ from napari.qt.threading import create_worker
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from ..errors import sentence
 from ..models.errors import WeightsNotFound
 from ..progress import Cancelled, CancelToken, ProgressCallback
 from .worker import Failure, Worker
@@ -99,7 +100,7 @@ def _do(work: Work, progress: ProgressCallback, *, cancel: CancelToken) -> Any:
     except Exception as error:  # noqa: BLE001
         _log.debug("a prompt failed", exc_info=True)
         if isinstance(error, ValueError | OSError | MemoryError):
-            return Failure(str(error) or type(error).__name__)
+            return Failure(sentence(error))
         if type(error).__name__ == "OutOfMemoryError":
             return Failure("the memory of the device is full; choose the CPU")
         return Failure(f"{type(error).__name__}: {error}", error)

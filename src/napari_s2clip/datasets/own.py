@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "facts",
     "index_of",
+    "is_of_results",
     "named",
     "read_json",
     "records_of",
@@ -38,6 +39,11 @@ _FOLDER: Final = ".s2clip"
 def index_of(folder: Path) -> Path:
     """The file about a dataset as a whole."""
     return folder / _FOLDER / "dataset.json"
+
+
+def is_of_results(folder: Path) -> bool:
+    """Whether a job over images keeps its journal there."""
+    return (folder / _FOLDER / "journal.jsonl").exists()
 
 
 def records_of(folder: Path) -> Path:

@@ -108,6 +108,10 @@ class DatasetWriter:
         self._records = own.records_of(self.folder)
         self._index = own.index_of(self.folder)
         with _sentences(self.folder):
+            if own.is_of_results(self.folder):
+                raise DatasetError(
+                    f"{self.folder}: it is a folder of results; choose another folder"
+                )
             self._records.mkdir(parents=True, exist_ok=True)
             if not self._holds_ours():
                 own.write(self._index, self._header())
@@ -145,8 +149,8 @@ class DatasetWriter:
                 )
             if old is not None and not self.overwrite:
                 raise ItemExistsError(
-                    f"{name}: it is in {self.folder} already; set overwrite to replace "
-                    "it"
+                    f"{name}: it is in {self.folder} already; overwrite it or choose "
+                    "another folder"
                 )
             aside = path.with_suffix(".old")
             if old is not None:
