@@ -223,3 +223,13 @@ def test_slices_and_tiles_of_an_image_are_in_one_part(tmp_path: Path) -> None:
             (part,) = {writer.add(one).split for one in several}
             parts.add(part)
     assert parts == {"train", "val", "test"}
+
+
+def test_files_of_others_are_no_place_for_a_dataset(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_text("mine")
+    with pytest.raises(DatasetError, match="holds files that are no dataset of ours"):
+        DatasetWriter(tmp_path, Plain(), CLASSES)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+    # What a program left that was killed at its first step is no obstacle.
+    (tmp_path / "d" / ".s2clip" / "items").mkdir(parents=True)
+    DatasetWriter(tmp_path / "d", Plain(), CLASSES).add(item("a"))

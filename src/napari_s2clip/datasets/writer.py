@@ -112,6 +112,11 @@ class DatasetWriter:
                 raise DatasetError(
                     f"{self.folder}: it is a folder of results; choose another folder"
                 )
+            if not self._index.exists() and _has_others(self.folder):
+                raise DatasetError(
+                    f"{self.folder}: it holds files that are no dataset of ours; "
+                    "choose an empty folder"
+                )
             self._records.mkdir(parents=True, exist_ok=True)
             if not self._holds_ours():
                 own.write(self._index, self._header())
@@ -242,6 +247,12 @@ class DatasetWriter:
                 "folder"
             )
         return True
+
+
+def _has_others(folder: Path) -> bool:
+    return folder.is_dir() and any(
+        p.name != own.index_of(folder).parent.name for p in folder.iterdir()
+    )
 
 
 class _Records(Sequence[Record]):
