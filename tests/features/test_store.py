@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from errno import ENOSPC
+from errno import ENOSPC, ENOTEMPTY
 from pathlib import Path
 
 import numpy as np
@@ -521,6 +521,19 @@ def test_a_rename_that_fails_for_another_reason_is_an_error(store, monkeypatch):
     with pytest.raises(PermissionError):
         store.put(KEYS[0], block(), {})
     assert kept(store) == set()
+
+
+def test_an_entry_that_was_there_and_is_gone_is_no_error(store, monkeypatch):
+    rename = Path.rename
+
+    def late(self, target):
+        if self.name.startswith(".new"):
+            raise OSError(ENOTEMPTY, "Directory not empty")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    assert store.put(KEYS[0], {"a": np.zeros(3)}, {})
+    assert not list(store.folder.glob(".new*"))
 
 
 def test_processes_may_put_the_same_keys_while_another_reads(store):

@@ -735,7 +735,7 @@ def test_a_class_that_the_labels_cannot_hold_is_said_so(started: Hand) -> None:
     [
         (ValueError("points: give some"), "points: give some"),
         (RuntimeError("no idea"), "RuntimeError: no idea"),
-        (MemoryError(), "MemoryError"),
+        (MemoryError(), "there is not enough memory for this"),
     ],
 )
 def test_errors_are_one_line(hand: Hand, error: Exception, message: str) -> None:

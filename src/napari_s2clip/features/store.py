@@ -6,6 +6,7 @@ gets its name in one step. Many processes may share a store.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -169,10 +170,11 @@ class FeatureStore:
             self._make_room(size)
             try:
                 new.rename(entry)
-            except OSError:
-                if not entry.is_dir():
+            except OSError as error:
+                # Someone else was faster, with the same content; it may be gone again.
+                there = error.errno in {errno.ENOTEMPTY, errno.EEXIST}
+                if not there and not entry.is_dir():
                     raise
-                # Someone else was faster, with the same content.
         finally:
             shutil.rmtree(new, ignore_errors=True)
         return True
