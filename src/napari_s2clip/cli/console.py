@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from ..closing import Closing
 from ..errors import EXPECTED, sentence
 from ..time_left import in_words
 
@@ -53,20 +53,13 @@ def print_json(content: Any) -> None:
     sys.stdout.write(json.dumps(content, indent=2) + "\n")
 
 
-class _Bar:
+class _Bar(Closing):
     """A bar of tqdm, or nothing."""
 
     _bar: Any = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.close()
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import __version__
+from ..maps import count_labels
 
 __all__ = ["digest_of", "write_map"]
 
@@ -54,7 +55,7 @@ def write_map(
     height, width = shape[-2:]
     planes = math.prod(shape[:-2])
     dtype = np.dtype(labels.dtype)
-    counts = _count(labels)
+    counts = dict(sorted(count_labels(labels).items()))
     metadata: dict[str, Any] = {"axes": axes, **facts}
     if names is not None:  # all of them may be thousands
         metadata["values"] = {str(v): names.get(v, "") for v in counts}
@@ -120,12 +121,3 @@ def _tiles(labels: Any, planes: int) -> Iterator[NDArray[Any]]:
                 part = np.asarray(labels[(*index, *here)])
                 short = tuple((0, _TILE - n) for n in part.shape)
                 yield np.pad(part, short)
-
-
-def _count(labels: Any) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    for part in _parts(labels):
-        values = np.bincount(part.ravel())
-        for value in np.flatnonzero(values).tolist():
-            counts[value] = counts.get(value, 0) + int(values[value])
-    return dict(sorted(counts.items()))

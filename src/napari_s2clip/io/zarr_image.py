@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ..planes import MAX_SIDE as _MAX_SIDE
 from .opened import OpenedImage, plain
 
 __all__ = ["open_zarr"]
-
-_MAX_SIDE: Final = 4096  # as of a multiscale layer in napari, see planes.target
 
 _SHORT: Final = {
     "micrometer": "um",

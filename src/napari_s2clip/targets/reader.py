@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from ..closing import Closing
 
 if TYPE_CHECKING:
     from ..image import RGBImage
@@ -18,22 +19,15 @@ _PATIENCE = 0.05
 """Seconds between two looks at whether the run was cancelled."""
 
 
-class TileReader:
+class TileReader(Closing):
     """Reads a tile while the one before it is segmented; at most one ahead."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(1, "napari-s2clip read")
         self._ahead: tuple[Plane, Tile, Future[RGBImage]] | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Read nothing more."""
         # A read cannot be stopped; nobody waits for it.
         self._pool.shutdown(wait=False, cancel_futures=True)
 
