@@ -51,6 +51,7 @@ class OmeZarr:
             If ome-zarr is not installed.
         """
         import zarr
+        from zarr.storage import MemoryStore
 
         _, _, version = _libraries()
         found, of = item.objects()
@@ -64,20 +65,26 @@ class OmeZarr:
         file = f"{split}/{item.name}.ome.zarr"
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
+        # zarr writes from several threads and, where one of them fails, does not wait
+        # for the others; so it writes to memory, and the files are written in turn.
+        parts: dict[str, Any] = {}
+        root = zarr.open_group(MemoryStore(parts), mode="w", zarr_format=3)
+        if item.image is not None:
+            _write(root, item.image, item, item.name, _mean)
+        # The library adds the names, not the version.
+        about = {"ome": {"version": version.version}}
+        labels = root.create_group("labels", attributes=about)
+        for name, pixels, meaning in (
+            (CLASSES, values, _classes(item)),
+            (OBJECTS, found, objects),
+        ):
+            group = labels.create_group(name)
+            _write(group, pixels, item, name, _nearest)
+            _describe(labels, name, *meaning)
         with replacing_folder(path) as new:
-            root = zarr.open_group(new, mode="w-", zarr_format=3)
-            if item.image is not None:
-                _write(root, item.image, item, item.name, _mean)
-            # The library adds the names, not the version.
-            about = {"ome": {"version": version.version}}
-            labels = root.create_group("labels", attributes=about)
-            for name, pixels, meaning in (
-                (CLASSES, values, _classes(item)),
-                (OBJECTS, found, objects),
-            ):
-                group = labels.create_group(name)
-                _write(group, pixels, item, name, _nearest)
-                _describe(labels, name, *meaning)
+            for key, part in parts.items():
+                (new / key).parent.mkdir(parents=True, exist_ok=True)
+                (new / key).write_bytes(part.to_bytes())
         height, width = item.shape
         return Record(item.name, split, height, width, (file,), len(of), skipped)
 

@@ -108,22 +108,22 @@ def _read_with_pillow(path: Path, *, one_frame: bool = True) -> NDArray[Any]:
     """Read the first frame; refuse others unless they are known to be copies."""
     from PIL import Image, ImageOps
 
-    with warnings.catch_warnings():
-        # The file is the user's own, so a large one is no attack.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            opened = Image.open(path)
-        except Image.DecompressionBombError:
-            raise _Refused(
-                "the image has too many pixels; save a part of it or a smaller copy"
-            ) from None
-        with opened as image:
-            frames = getattr(image, "n_frames", 1)
-            # Phones put previews behind the photograph (MPO), which comes first.
-            if one_frame and frames > 1 and image.format != "MPO":
-                raise _Refused(f"the file holds {frames} images; {_ONE_PLANE}")
-            image.load()
-            return _as_array(ImageOps.exif_transpose(image))
+    # The file is the user's own, so a large one is no attack. `catch_warnings` would be
+    # for all threads, and undo what others set meanwhile; images are read in threads.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    try:
+        opened = Image.open(path)
+    except Image.DecompressionBombError:
+        raise _Refused(
+            "the image has too many pixels; save a part of it or a smaller copy"
+        ) from None
+    with opened as image:
+        frames = getattr(image, "n_frames", 1)
+        # Phones put previews behind the photograph (MPO), which comes first.
+        if one_frame and frames > 1 and image.format != "MPO":
+            raise _Refused(f"the file holds {frames} images; {_ONE_PLANE}")
+        image.load()
+        return _as_array(ImageOps.exif_transpose(image))
 
 
 def read_frames(path: Path) -> NDArray[Any] | None:
