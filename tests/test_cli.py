@@ -526,6 +526,9 @@ def test_an_interrupt_stops_all(model, run, photo, out, tmp_path):
     assert code == 130
     assert errors == "napari-s2clip: interrupted\n"
     assert [n for n in of_images(out) if n.startswith("other")] == []
+    # What there is can be looked at.
+    sheet = (out / "contact-sheet.html").read_text(encoding="utf-8")
+    assert "<b>photo</b>" in sheet
     assert run(photo, other)[1].startswith(f"{photo}: done already\n{other}: 1 region")
 
 
@@ -656,6 +659,34 @@ def test_progress_is_drawn_on_a_terminal(model, run, photo, monkeypatch):
     assert "window 1 of 2" in errors
     assert text.startswith(f"{photo}: 1 region")
     assert run(photo, "--again", "--quiet") == (0, "", "")
+
+
+def test_an_interrupt_before_the_first_image_leaves_no_sheet(model, run, photo, out):
+    model.error = {1: KeyboardInterrupt()}
+    assert run(photo)[0] == 130
+    assert not (out / "contact-sheet.html").exists()
+
+
+def test_edited_labels_are_kept_and_no_failure(model, run, photo, out, tmp_path):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    run(photo, other)
+    path = out / "photo_refined.tif"
+    labels = tifffile.imread(path) * 0
+    tifffile.imwrite(path, labels)
+    code, text, errors = run(photo, other, "--again", "--dry-run")
+    assert (code, errors) == (0, "")
+    assert "1 to segment, 0 done already, 1 kept, 0 refused" in text
+    code, text, errors = run(photo, other, "--again", "--json", tmp_path / "all.json")
+    assert (code, errors) == (0, "")
+    assert text.startswith(f"{photo}: {path} was edited since it was written and is")
+    assert "1 of 2 images in" in text
+    assert ", 1 kept as edited\n" in text
+    first, second = json.loads((tmp_path / "all.json").read_text())["images"]
+    assert first["ok"]
+    assert "was edited" in first["kept"]
+    assert "kept" not in second
+    np.testing.assert_array_equal(tifffile.imread(path), labels)
 
 
 def test_tifffile_does_not_add_lines_of_its_own(model, run, tmp_path, caplog):

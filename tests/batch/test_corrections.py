@@ -22,8 +22,9 @@ from napari_s2clip.batch.corrections import (
 )
 from napari_s2clip.batch.finished import FinishedImage, finished_images
 from napari_s2clip.batch.listing import Listed, list_results
-from napari_s2clip.batch.reopen import open_results, written_path
+from napari_s2clip.batch.reopen import open_results
 from napari_s2clip.batch.training import FolderItems
+from napari_s2clip.batch.written import written_path
 from napari_s2clip.io.results import Stack, write_segmentation
 from napari_s2clip.maps import new_map
 from napari_s2clip.progress import Cancelled, CancelToken
@@ -230,7 +231,7 @@ def test_a_job_leaves_corrections_alone(
     assert {outcome.state for outcome in same} == {"skipped"}
     new = replace(job, classes=ClassSet(["night", "day"]))
     outcomes = list(run_job(new, inputs, folder, model=QuickModel(), overwrite=True))
-    assert outcomes[0].state == "failed"
+    assert outcomes[0].state == "kept"
     assert "was edited" in outcomes[0].error
     assert {outcome.state for outcome in outcomes[1:]} == {"done"}
     now = files(folder)

@@ -71,7 +71,7 @@ def test_a_stack_becomes_maps_of_its_shape(demo, tmp_path):
 
 
 def test_a_large_plane_is_tiled_and_its_picture_is_smaller(demo, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_s2clip.batch.one._LARGEST", 150)
+    monkeypatch.setattr("napari_s2clip.batch.pictures._LARGEST", 150)
     data = RANDOM.integers(0, 255, (200, 320), np.uint16)
     tifffile.imwrite(tmp_path / "large.tif", data)
     job = replace(JOB, tiling=Tiling(128, 32))

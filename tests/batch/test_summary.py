@@ -90,7 +90,7 @@ def test_the_sheet_shows_every_image(job, inputs, model, tmp_path):
 
 
 def test_many_images_have_several_sheets(job, inputs, model, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_s2clip.batch.summary._PAGE", 2)
+    monkeypatch.setattr("napari_s2clip.batch.sheet._PAGE", 2)
     out = tmp_path / "out"
     list(run_job(job, inputs, out, model=model))
     write_summary(out, job.classes, {})
@@ -99,7 +99,7 @@ def test_many_images_have_several_sheets(job, inputs, model, tmp_path, monkeypat
         *("contact-sheet-2.html", "contact-sheet-3.html", "contact-sheet.html")
     ]
     assert '<a href="contact-sheet-3.html">3</a>' in (out / sheets[2]).read_text()
-    monkeypatch.setattr("napari_s2clip.batch.summary._PAGE", 9)
+    monkeypatch.setattr("napari_s2clip.batch.sheet._PAGE", 9)
     write_summary(out, job.classes, {})
     assert [p.name for p in out.glob("*.html")] == ["contact-sheet.html"]
 

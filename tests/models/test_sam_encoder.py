@@ -129,9 +129,11 @@ def test_scores_are_never_more_than_the_bound(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("width", "heads"), [(768, 12), (1024, 16), (1280, 16)], ids=["B", "L", "H"]
+    ("width", "heads", "side"),
+    [(768, 12, 1024), (1024, 16, 512), (1280, 16, 512)],
+    ids=["B", "L", "H"],
 )
-def test_real_widths_with_their_windows_and_grid(width, heads):
+def test_real_widths_with_their_windows_and_grid(width, heads, side):
     """Two blocks of each size, one with windows that do not divide the grid."""
     from segment_anything.modeling import ImageEncoderViT
 
@@ -139,7 +141,7 @@ def test_real_widths_with_their_windows_and_grid(width, heads):
     encoder = ImageEncoderViT(
         depth=2,
         embed_dim=width,
-        img_size=1024,
+        img_size=side,
         mlp_ratio=4,
         norm_layer=lambda size: nn.LayerNorm(size, eps=1e-6),
         num_heads=heads,
@@ -154,7 +156,7 @@ def test_real_widths_with_their_windows_and_grid(width, heads):
     for block in encoder.blocks:
         nn.init.normal_(block.attn.rel_pos_h, std=0.2)
         nn.init.normal_(block.attn.rel_pos_w, std=0.2)
-    pixels = torch.randn(1, 3, 1024, 1024)
+    pixels = torch.randn(1, 3, side, side)
     with torch.inference_mode():
         expected = encoder(pixels)
         found = fast_encoder(encoder)(pixels)

@@ -482,7 +482,9 @@ def test_a_painted_pixel_is_saved_on_moving_on_and_there_again(
     widget.classes.set_lines("night\nday")
     click(job.button)
     wait(widget)
-    assert states(job.table)[0] == "failed"
+    assert states(job.table)[0] == "kept"
+    assert "1 kept as edited" in said(job.status)
+    assert not job.copy_button.isVisible()
     assert "was edited" in job.table.images.rows[0].more
     assert in_file(reviewing) == value
 
@@ -596,6 +598,76 @@ def test_a_failed_save_stays_on_the_image(
     assert in_file(reviewing) == value
 
 
+def test_changes_that_cannot_be_saved_may_be_discarded(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = widget.batch.folder
+    before = in_file(reviewing)
+    paint(widget)
+    assert not folder.discard_button.isVisible()
+    with monkeypatch.context() as patch:
+
+        def full(*args: Any, **options: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+        patch.setattr("napari_s2clip.batch.corrections.write_stage", full)
+        click(folder.back_button)
+        wait(widget)
+        assert folder.isVisible()
+        click(folder.discard_button)
+        wait(widget)
+        assert refined(widget).data[0, 0] == before
+        assert not folder.unsaved
+        assert said(folder.status) == ""
+        assert not folder.discard_button.isVisible()
+        click(folder.back_button)
+        wait(widget)
+    assert not folder.isVisible()
+    assert in_file(reviewing) == before
+    assert len(widget._viewer.layers) == 0
+
+
+def test_pictures_and_numbers_follow_corrections(
+    widget: S2CLIPWidget, reviewing: Path, wait: Any, click: Any
+) -> None:
+    sheet = reviewing / "contact-sheet.html"
+    files = [reviewing / "photo0_refined.png", sheet]
+    files.append(reviewing / ".s2clip" / "thumbnails" / "photo0.jpg")
+    before = [file.read_bytes() for file in files]
+    labels = refined(widget)
+    labels.data_setitem(tuple(np.indices(labels.data.shape).reshape(2, -1)), 2)
+    click(widget.batch.folder.next_button)
+    wait(widget)
+    click(widget.batch.folder.back_button)
+    wait(widget)
+    for file, content in zip(files, before, strict=True):
+        assert file.read_bytes() != content, file
+    assert "4 images (1 corrected)," in sheet.read_text(encoding="utf-8")
+
+
+def test_pictures_that_cannot_be_drawn_are_told(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*args: Any, **options: Any) -> None:
+        raise OSError(28, "No space left on device", "photo0_refined.png")
+
+    monkeypatch.setattr("napari_s2clip.batch.redraw.draw_maps", full)
+    folder = widget.batch.folder
+    paint(widget)
+    click(folder.save_button)
+    wait(widget)
+    assert said(folder.status).startswith("The pictures are not up to date: ")
+    assert not folder.unsaved
+
+
 def test_another_program_is_asked_about_once(
     widget: S2CLIPWidget, reviewing: Path, wait: Any, click: Any
 ) -> None:
@@ -705,10 +777,55 @@ def test_a_lost_image_is_no_loss_of_its_labels(
     wait(widget)
     folder = widget.batch.folder
     assert "photo0.png is not there" in said(folder.status)
+    assert folder.find_button.isVisible()
     value = paint(widget)
     click(folder.save_button)
     wait(widget)
     assert in_file(done) == value
+    assert folder.find_button.isVisible()
+
+
+def test_images_that_were_moved_are_found(
+    widget: S2CLIPWidget,
+    done: Path,
+    photos: Path,
+    tmp_path: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.asarray(Picture.open(photos / "photo0.png"))
+    moved = photos.rename(tmp_path / "elsewhere")
+    widget.batch.job.out.setText(str(done))
+    click(widget.batch.job.review_button)
+    wait(widget)
+    folder = widget.batch.folder
+    assert not folder.layer.data.any()
+    value = paint(widget)
+    chosen: list[str] = ["", str(moved)]
+    monkeypatch.setattr(
+        QFileDialog, "getExistingDirectory", lambda *a, **k: chosen.pop(0)
+    )
+    click(folder.find_button)  # and thinks better of it
+    assert not folder.busy
+    click(folder.find_button)
+    wait(widget)
+    np.testing.assert_array_equal(folder.layer.data, pixels)
+    assert refined(widget).data[0, 0] == in_file(done) == value
+    assert not folder.find_button.isVisible()
+    assert said(folder.status) == ""
+    click(folder.next_button)
+    wait(widget)
+    assert folder.layer.data.any()
+    # The export finds them too.
+    folder.export_button.setChecked(True)
+    folder.export.format.setCurrentText("png")
+    folder.export.out.setText(str(tmp_path / "set"))
+    folder.export.button.click()
+    wait(widget)
+    assert folder.export.summary.said().startswith("4 images")
+    found = [np.asarray(Picture.open(p)) for p in (tmp_path / "set").rglob("*0.png")]
+    assert any(np.array_equal(one, pixels) for one in found)
 
 
 def make_stack(folder: Path, pixels: Any, axes: str, shape: tuple[int, ...]) -> Path:

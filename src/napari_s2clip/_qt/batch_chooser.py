@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ..batch.sheet import sheet_path
 from ..methods import find_method
 from .batch_form import BatchForm
 from .batch_work import Planned, default_folder, given_paths, look
@@ -26,10 +27,9 @@ if TYPE_CHECKING:
     from ..batch import Job
     from .controls import Controls
 
-__all__ = ["SHEET", "BatchChooser"]
+__all__ = ["BatchChooser"]
 
 _REST = 400  # milliseconds after the last change before images are looked for
-SHEET: Final = "contact-sheet.html"
 
 
 class BatchChooser(BatchForm):
@@ -182,7 +182,8 @@ class BatchChooser(BatchForm):
 
     def _show_results(self) -> None:
         folder = self.folder
-        self.sheet_button.setEnabled(folder is not None and (folder / SHEET).is_file())
+        there = folder is not None and sheet_path(folder).is_file()
+        self.sheet_button.setEnabled(there)
 
     def _on_selected(self, *_: Any) -> None:
         """Say why the selected image failed."""

@@ -11,8 +11,9 @@ from qtpy.QtCore import QTimer, QUrl, Signal  # type: ignore[attr-defined]
 from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QWidget
 
+from ..batch.sheet import sheet_path
 from ..time_left import in_words
-from .batch_chooser import SHEET, BatchChooser
+from .batch_chooser import BatchChooser
 from .batch_work import (
     BatchRequest,
     Finished,
@@ -223,6 +224,7 @@ class BatchPanel(BatchChooser):
             for state, words in (
                 ("done", "done"),
                 ("skipped", "done before"),
+                ("kept", "kept as edited"),
                 ("failed", "failed"),
             )
             if self._counts[state]
@@ -254,11 +256,11 @@ class BatchPanel(BatchChooser):
 
     def _open_sheet(self) -> None:
         if self.folder is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.folder / SHEET)))
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(sheet_path(self.folder))))
 
 
 def _row(outcome: Outcome) -> Row:
-    state = "failed" if outcome.state == "failed" else "done"
+    state = outcome.state if outcome.state in ("failed", "kept") else "done"
     more = "done before" if outcome.state == "skipped" else outcome.error
     if outcome.state == "done":
         count = outcome.told["regions"]

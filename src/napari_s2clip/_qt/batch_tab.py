@@ -47,7 +47,7 @@ class BatchTab(QWidget):
     def busy(self) -> bool:
         """Whether a thread is at work."""
         busy = (self.job.busy, self.job.looking, self.folder.busy)
-        return any(busy) or self.folder.export.busy
+        return any(busy) or self.folder.drawing or self.folder.export.busy
 
     def leave(self) -> None:
         """Stop the job and save corrections; the window closes."""

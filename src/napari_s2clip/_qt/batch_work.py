@@ -10,9 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..batch import BatchProgress, Outcome, find_inputs, run_job, write_summary
+from ..batch import (
+    BatchProgress,
+    Outcome,
+    find_inputs,
+    run_job,
+    summary_if_stopped,
+    write_summary,
+)
 from ..batch.journal import Journal
-from ..batch.plan import plan, refuse_inputs
+from ..batch.plan import Step, plan, refuse_inputs
 from ..io.open_image import is_folder_of_pixels
 from ..method_settings import needed_parts
 
@@ -63,9 +70,9 @@ class Planned:
     ----------
     names : list of str
     states : list of str
-        ``"waiting"``, ``"done"`` or ``"refused"``, for each.
+        ``"waiting"``, ``"done"``, ``"kept"`` or ``"refused"``, for each.
     reasons : list of str
-        Why an image is refused; empty for others.
+        Why an image is kept or refused; empty for others.
     """
 
     names: list[str]
@@ -78,8 +85,10 @@ class Planned:
         said = [f"{total:,} image{'' if total == 1 else 's'}"]
         if counts["done"]:
             said.append(f"{counts['done']:,} done already")
+        if counts["kept"]:
+            said.append(f"{counts['kept']:,} kept as edited")
         if counts["refused"]:
-            first = next(reason for reason in self.reasons if reason)
+            first = self.reasons[self.states.index("refused")]
             said.append(f"{counts['refused']:,} cannot be done: {first}")
         return ", ".join(said)
 
@@ -169,12 +178,15 @@ def look(
         refuse_inputs(inputs, out)
         return Planned(names, ["waiting"] * len(names), [""] * len(names))
     steps = plan(inputs, Journal(out, job), overwrite=overwrite, cancel=cancel)
-    states = [
-        "waiting" if step.reason is None else "done" if step.done else "refused"
-        for step in steps
-    ]
+    states = [_state(step) for step in steps]
     reasons = [step.reason or "" if not step.done else "" for step in steps]
     return Planned(names, states, reasons)
+
+
+def _state(step: Step) -> str:
+    if step.reason is None:
+        return "waiting"
+    return "done" if step.done else "kept" if step.kept else "refused"
 
 
 def run(
@@ -208,11 +220,12 @@ def run(
         facts["device"], facts["precision"] = str(model.device), model.precision
         return model
 
-    with engine.lent(choice):
+    out = request.out
+    with engine.lent(choice), summary_if_stopped(out, job.classes, facts):
         for outcome in run_job(
             job,
             inputs,
-            request.out,
+            out,
             model=load,
             overwrite=request.overwrite,
             progress=reports.on_progress,

@@ -44,6 +44,7 @@ def export_folder(
     *,
     reviewed_only: bool,
     overwrite: bool,
+    moved: Path | None,
     progress: Callable[[int, int, str], None],
     cancel: CancelToken,
 ) -> Told:
@@ -54,6 +55,8 @@ def export_folder(
     folder, out : Path
     form : Format
     reviewed_only, overwrite : bool
+    moved : Path or None
+        Where the images are, if they were moved.
     progress : callable
         Takes the number of an image, how many there are, and its name.
     cancel : CancelToken
@@ -72,7 +75,9 @@ def export_folder(
         cancel.raise_if_cancelled()
         progress(number, len(images), name)
 
-    items = FolderItems(images, reviewed_only=reviewed_only, progress=step)
+    items = FolderItems(
+        images, reviewed_only=reviewed_only, sources=moved, progress=step
+    )
     return told(export_items(items, writer), items.skipped)
 
 
@@ -83,6 +88,8 @@ class FolderExport(QWidget):
     ----------
     before : callable
         Called with what is to be done once all corrections are saved.
+    moved : Path or None
+        Where the images are, if they were moved.
     """
 
     _progressed = Signal(int, int, str)
@@ -90,6 +97,7 @@ class FolderExport(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.before: Callable[[Callable[[], None]], None] = lambda then: then()
+        self.moved: Path | None = None
         self._folder: Path | None = None
         self._work = Newest(self)
         self._work.finished.connect(self._on_ended)
@@ -173,6 +181,7 @@ class FolderExport(QWidget):
             self.summary.say(str(error))
             return
         out = Path(text).expanduser()
+        moved = self.moved
         reviewed, overwrite = self.reviewed.isChecked(), self.overwrite.isChecked()
         self.button.setText("Cancel")
         self.bar.setRange(0, 0)
@@ -186,6 +195,7 @@ class FolderExport(QWidget):
                 form,
                 reviewed_only=reviewed,
                 overwrite=overwrite,
+                moved=moved,
                 progress=self._progressed.emit,
                 cancel=cancel,
             ),

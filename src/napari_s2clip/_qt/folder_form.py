@@ -90,6 +90,18 @@ class FolderForm(QWidget):
         self.export_button.setCheckable(True)
         self.export_button.setToolTip("Make training data of the folder.")
         self.status = new_label()
+        self.discard_button = QPushButton("Discard changes")
+        self.discard_button.setToolTip(
+            "Open the image again as it was saved last; what you changed since then\n"
+            "is lost."
+        )
+        self.find_button = QPushButton("Find images…")
+        self.find_button.setToolTip(
+            "Choose the folder that the images were moved to, with or without the\n"
+            "folders around them."
+        )
+        self.discard_button.hide()
+        self.find_button.hide()
         self.export = FolderExport()
         self.export.hide()
         layout = QVBoxLayout(self)
@@ -109,6 +121,7 @@ class FolderForm(QWidget):
             _row((self.reviewed, 1), (self.save_button, 0), (self.export_button, 0))
         )
         layout.addWidget(self.status)
+        layout.addLayout(_row((self.discard_button, 1), (self.find_button, 1)))
         layout.addWidget(self.export)
 
 

@@ -24,6 +24,8 @@ class FolderList(FolderForm):
         All images of the folder.
     number : int
         Which of them was opened last; -1 for none.
+    moved : Path or None
+        Where the images are, if they were moved.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -31,6 +33,7 @@ class FolderList(FolderForm):
         self.folder: Path | None = None
         self.listed: list[Listed] = []
         self.number = -1
+        self.moved: Path | None = None
         self.search.textChanged.connect(self.show_list)
         self.filter.currentIndexChanged.connect(self.show_list)
 

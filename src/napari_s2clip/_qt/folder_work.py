@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..batch.reopen import open_results
+from ..batch.sources import source_of
 from ..io.open_image import open_image
 from ..layers import Picture
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..batch.finished import FinishedImage
     from ..batch.reopen import OpenedResults
     from ..io.opened import OpenedImage
@@ -36,6 +39,8 @@ class Loaded:
     picture : Picture
     note : str
         What is missing.
+    lost : bool
+        Whether that is the image, which may lie elsewhere.
     close : callable
         Closes the file of the image.
     """
@@ -43,11 +48,18 @@ class Loaded:
     opened: OpenedResults
     picture: Picture
     note: str = ""
+    lost: bool = False
     close: Callable[[], None] = lambda: None
 
 
-def load(image: FinishedImage) -> Loaded:
+def load(image: FinishedImage, moved: Path | None = None) -> Loaded:
     """Read an image and its results; the labels alone where the image is lost.
+
+    Parameters
+    ----------
+    image : FinishedImage
+    moved : Path, optional
+        See `source_of`.
 
     Raises
     ------
@@ -58,12 +70,13 @@ def load(image: FinishedImage) -> Loaded:
     image = opened.image
     shape = tuple(next(iter(opened.annotations.maps.values())).shape)
     size, _ = image.pixel_size
-    source = image.source
+    source = source_of(image, moved)
     if source is None or not source.exists():
         nothing = np.broadcast_to(np.uint8(0), shape)
         where = "its image is not known" if source is None else f"{source} is not there"
         note = f"{where}; the labels are shown without it"
-        return Loaded(opened, Picture(nothing, pixel_size=size), note)
+        picture = Picture(nothing, pixel_size=size)
+        return Loaded(opened, picture, note, source is not None)
     file = open_image(source)
     try:
         axis = file.channel_axis

@@ -150,10 +150,10 @@ class S2CLIPWidget(QWidget):
         self.review.changed.connect(self.annotations.mark_unsaved)
         self.classes.look_changed.connect(self.annotations.mark_unsaved)
         self.annotations.restored.connect(self._on_restored)
-        self.batch.folder.collect = self._collect_of_folder
-        self.batch.folder.restored.connect(self._on_folder_image)
-        self.review.changed.connect(self.batch.folder.mark_unsaved)
-        self.classes.look_changed.connect(self.batch.folder.mark_unsaved)
+        self.batch.folder.shown.collect = self._collect_of_folder
+        self.batch.folder.shown.restored.connect(self._on_folder_image)
+        self.review.changed.connect(self.batch.folder.shown.mark_unsaved)
+        self.classes.look_changed.connect(self.batch.folder.shown.mark_unsaved)
         self.memory.noted.connect(self.run.show_note)
         self.counts.counted.connect(self._on_counted)
         self.data.exporting.image = self.image.layer

@@ -10,7 +10,13 @@ from .job import Job
 from .journal import JournalError
 from .report import BatchProgress
 from .run import Outcome, run_job
-from .summary import FolderSummary, summarise, write_summary
+from .summary import (
+    FolderSummary,
+    refresh_summary,
+    summarise,
+    summary_if_stopped,
+    write_summary,
+)
 
 __all__ = [
     "BatchProgress",
@@ -23,7 +29,9 @@ __all__ = [
     "Outcome",
     "find_inputs",
     "read_list",
+    "refresh_summary",
     "run_job",
     "summarise",
+    "summary_if_stopped",
     "write_summary",
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -30,8 +29,8 @@ from .reopen import (
     mapping_of,
     position_of,
     stamp_of,
-    written_path,
 )
+from .written import keep_written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +121,8 @@ def save_corrections(
                 counts = _write_map(image, stage, maps[stage], annotations, new)
                 if stage in pixels:
                     pixels[stage] = _by_class(stage, counts, annotations)
-                _keep(image, stage, opened.digests[stage])
+                if mapping_of(image, "maps").get(stage) == opened.digests[stage]:
+                    keep_written(image, stage)
             description |= {
                 **annotations.classes.to_dict(),
                 "edited": list(edited_maps(image, digests)),
@@ -217,16 +217,6 @@ class _Planes:
 def _decisions(review: Mapping[str, Any]) -> Mapping[str, Any]:
     """Decisions of a review; empty where nothing is decided."""
     return review if review.get("regions") else {}
-
-
-def _keep(image: FinishedImage, stage: str, digest: str) -> None:
-    """Keep what the job wrote before it is replaced for the first time."""
-    if mapping_of(image, "maps").get(stage) != digest:
-        return
-    path = written_path(image, stage)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new:
-        shutil.copyfile(image.path(f"_{stage}.tif"), new)
 
 
 def _by_class(

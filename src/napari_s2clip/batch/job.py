@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
 from ..tiles import Tiling
+from .sources import Reading
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
@@ -121,6 +122,11 @@ class Job:
                 "contrast_limits": tuple(limits) if limits else None,
             }
         )
+
+    @property
+    def reading(self) -> Reading:
+        """As what the images are read."""
+        return Reading(self.channels, self.contrast_limits)
 
     @property
     def fingerprint(self) -> str:

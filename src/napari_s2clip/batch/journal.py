@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from .job import Job
 
-__all__ = ["Journal", "JournalError", "named", "read_entries", "state_of"]
+__all__ = ["Journal", "JournalError", "named", "read_entries", "read_job", "state_of"]
 
 _JOURNAL: Final = "journal.jsonl"
 _JOB: Final = "job.json"
@@ -74,6 +74,27 @@ def read_entries(out: Path) -> dict[str, dict[str, Any]]:
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
                 entries[entry["name"]] = entry
     return entries
+
+
+def read_job(out: Path) -> Job:
+    """The job that was run last in a folder.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged; the message names the file.
+    OSError
+    """
+    from .job import Job
+
+    path = out / OWN_FOLDER / _JOB
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("it is no object")
+        return Job.from_dict(data)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: it is damaged ({error})") from None
 
 
 class Journal(Closing):

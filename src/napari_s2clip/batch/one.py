@@ -6,19 +6,18 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..closing import Closing
-from ..image import to_rgb
 from ..io.open_image import open_image
 from ..io.results import MAPS, write_segmentation
 from ..io.stack import Stack
 from ..maps import discard
-from ..planes.from_file import whole_target
 from ..results import Segmentation
+from .pictures import shown_plane
 from .thumbnails import write_thumbnail
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
     from .job import Job
 
 __all__ = ["Found", "Prepared", "prepare", "segment", "write"]
-
-_LARGEST: Final = 4096
-"""Pictures of tiled planes have sides of at most so many px."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,12 +90,7 @@ def prepare(item: Input, job: Job) -> Prepared:
     """
     opened = open_image(item.path)
     try:
-        target = whole_target(
-            opened,
-            item.path.name,
-            channels=job.channels,
-            contrast_limits=job.contrast_limits,
-        )
+        target = job.reading.target(opened, item.path.name)
         plane = target.planes[0]
         single = len(target.planes) == 1 and max(plane.shape) <= job.tiling.tile
         return Prepared(item, opened, target, plane.tile() if single else None)
@@ -162,13 +153,10 @@ def segment(
         seconds=several.seconds,
         **maps,
     )
-    number = len(target.planes) // 2
-    plane = target.planes[number]
-    step = -(-max(plane.shape) // _LARGEST)
-    levels = plane.levels.get()
-    pixels = np.asarray(plane.source.lazy(step))
-    stack = Stack(target.shape, _letters(prepared.opened), number, step)
-    return Found(result, stack, to_rgb(pixels, rgb=plane.rgb, levels=levels).pixels)
+    shown = shown_plane(target)
+    letters = _letters(prepared.opened)
+    stack = Stack(target.shape, letters, shown.number, shown.step)
+    return Found(result, stack, shown.pixels)
 
 
 def write(
@@ -184,7 +172,10 @@ def write(
     """
     item, opened, result = prepared.input, prepared.opened, found.result
     folder = out / item.folder
-    about: dict[str, Any] = {"source": {"path": str(item.path.absolute())}}
+    about: dict[str, Any] = {
+        "source": {"path": str(item.path.absolute())},
+        "reading": job.reading.to_dict(),
+    }
     if opened.pixel_size is not None:
         about["pixel_size"] = list(opened.pixel_size)
         about["unit"] = opened.unit
@@ -198,7 +189,8 @@ def write(
         stack=found.stack,
         about=about,
     )
-    write_thumbnail(out, item.name, found)
+    shown = found.stack.cut(result)
+    write_thumbnail(out, item.name, found.picture, shown.refined, result.classes)
     written = json.loads(files[-1].read_text(encoding="utf-8"))
     *_, height, width = found.stack.shape
     table = result.region_table

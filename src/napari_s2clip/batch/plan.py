@@ -30,11 +30,14 @@ class Step:
         Why nothing is done; None where it is segmented.
     done : bool
         Whether that is because it was segmented before.
+    kept : bool
+        Whether that is because somebody has edited what is there.
     """
 
     input: Input
     reason: str | None = None
     done: bool = False
+    kept: bool = False
 
 
 def plan(
@@ -125,8 +128,9 @@ def _step(item: Input, journal: Journal, overwrite: bool, again: bool) -> Step:
         if path in there and _is_edited(path, digest):
             return Step(
                 item,
-                f"{item.path}: {path} was edited since it was written; move it away to "
-                "segment the image again",
+                f"{item.path}: {path} was edited since it was written and is kept; "
+                "move it away to segment the image again",
+                kept=True,
             )
     return Step(item)
 

@@ -17,7 +17,7 @@ from ..maps import new_map
 from ..results import REGION_COLUMNS
 from ..review.record import read_record
 from .finished import FinishedImage
-from .inputs import OWN_FOLDER
+from .written import written_path, written_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,6 @@ __all__ = [
     "open_results",
     "position_of",
     "stamp_of",
-    "written_path",
 ]
 
 MakeMap: TypeAlias = Callable[[tuple[int, ...], Any], Any]
@@ -65,11 +64,6 @@ class OpenedResults:
     reviewed: bool | None
     digests: Mapping[str, str]
     stamps: Mapping[str, tuple[int, int]]
-
-
-def written_path(image: FinishedImage, stage: str) -> Path:
-    """Where a map is kept as the job wrote it, once it was corrected."""
-    return image.folder / OWN_FOLDER / "written" / f"{image.name}_{stage}.tif"
 
 
 def open_results(image: FinishedImage, *, make: MakeMap = new_map) -> OpenedResults:
@@ -187,7 +181,7 @@ def _read_written(image: FinishedImage, stage: str, make: MakeMap) -> Any:
     path = written_path(image, stage)
     if not path.is_file():
         return None
-    kept = FinishedImage(image.folder / OWN_FOLDER / "written", image.name)
+    kept = FinishedImage(written_results(image.folder), image.name)
     try:
         labels = _read_map(kept, stage, make)
     except (OSError, ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,13 +34,13 @@ class Outcome:
     Attributes
     ----------
     input : Input
-    state : {"done", "skipped", "failed"}
-        Skipped are those that were done before.
+    state : {"done", "skipped", "kept", "failed"}
+        Skipped are those that were done before, kept those that somebody has edited.
     told : dict
         See `napari_s2clip.batch.one.write`; of those that were done before what the
         journal keeps.
     error : str
-        Why it failed, in a sentence.
+        Why it failed or is kept, in a sentence.
     """
 
     input: Input
@@ -61,7 +61,7 @@ def run_job(
     in_work: int = _IN_WORK,
     progress: Watch | None = None,
     cancel: CancelToken | None = None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Segment images into a folder, going on where an equal job stopped.
 
     Parameters
@@ -173,7 +173,7 @@ def _outcome(step: Step, pending: Pending | None, journal: Journal) -> Outcome:
         if step.done:
             return Outcome(item, "skipped", journal.entries[item.name])
         assert step.reason is not None
-        return Outcome(item, "failed", {}, step.reason)
+        return Outcome(item, "kept" if step.kept else "failed", {}, step.reason)
     try:
         state, told = pending.result()
     except EXPECTED as error:

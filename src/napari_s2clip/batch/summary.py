@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from ..io.atomic import replace_text
+from ..progress import Cancelled
+from .finished import FinishedImage
 from .inputs import OWN_FOLDER
-from .journal import named, read_entries
-from .thumbnails import thumbnail_path
+from .journal import named, read_entries, read_job
+from .sheet import counted, write_sheets
+from .written import corrected_names
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
 
-__all__ = ["ClassCount", "FolderSummary", "summarise", "write_summary"]
-
-_PAGE: Final = 200
-"""Images on one sheet; more of them are slow to look at."""
+__all__ = [
+    "ClassCount",
+    "FolderSummary",
+    "refresh_summary",
+    "summarise",
+    "summary_if_stopped",
+    "write_summary",
+]
 
 _SUMMARY: Final = "summary.json"  # beside images it could be that of summary.png
-_SHEET: Final = "contact-sheet{}.html"
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,8 @@ class FolderSummary:
     classes : tuple of ClassCount
     errors : mapping of str to str
         Why images failed, by name.
+    corrected : int
+        Finished ones whose maps somebody has corrected.
     """
 
     images: int
@@ -73,6 +80,7 @@ class FolderSummary:
     classes: tuple[ClassCount, ...]
     errors: Mapping[str, str] = field(default_factory=dict)
     others: int = 0
+    corrected: int = 0
 
     @property
     def said_of_others(self) -> str:
@@ -81,7 +89,7 @@ class FolderSummary:
             return ""
         are = "are" if self.others != 1 else "is"
         return (
-            f"{_count(self.others, 'image')} with other classes {are} not in the table"
+            f"{counted(self.others, 'image')} with other classes {are} not in the table"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,6 +98,7 @@ class FolderSummary:
             "images": self.images,
             "failed": self.failed,
             "others": self.others,
+            "corrected": self.corrected,
             "planes": self.planes,
             "regions": self.regions,
             "pixels": self.pixels,
@@ -110,7 +119,7 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
         Values of `read_entries`.
     classes : ClassSet
     """
-    images = planes = regions = others = 0
+    images = planes = regions = others = corrected = 0
     own = named(classes)
     pixels = dict.fromkeys((0, *classes.ids), 0)
     found_in = dict.fromkeys(classes.ids, 0)
@@ -124,6 +133,7 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
             others += 1
             continue
         images += 1
+        corrected += bool(entry.get("corrected"))
         planes += entry["planes"]
         regions += entry["regions"]
         for text, count in entry["pixels"].items():
@@ -150,6 +160,7 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
         ),
         errors,
         others,
+        corrected,
     )
 
 
@@ -175,111 +186,75 @@ def write_summary(
     ------
     OSError
     """
-    entries = read_entries(out)
+    entries = _entries_now(out)
     summary = summarise(entries.values(), classes)
     done = [entries[n] for n in sorted(entries) if entries[n].get("event") == "done"]
-    pages = [done[i : i + _PAGE] for i in range(0, len(done), _PAGE)] or [[]]
-    for number, page in enumerate(pages, 1):
-        text = "\n".join(_sheet(out, summary, classes, page, number, len(pages)))
-        replace_text(_sheet_path(out, number), text + "\n")
-    extra = len(pages) + 1
-    while (path := _sheet_path(out, extra)).exists():  # of more images
-        path.unlink()
-        extra += 1
+    sheet = write_sheets(out, summary, classes, done)
     replace_text(
         out / OWN_FOLDER / _SUMMARY,
         json.dumps({**facts, **summary.to_dict()}, indent=2) + "\n",
     )
-    return summary, _sheet_path(out, 1)
+    return summary, sheet
 
 
-def _sheet_path(out: Path, number: int) -> Path:
-    return out / _SHEET.format("" if number == 1 else f"-{number}")
+def refresh_summary(out: Path) -> None:
+    """Write what `write_summary` has written once more, of what is there now.
+
+    Raises
+    ------
+    ValueError
+        If the folder is damaged; the message names the file.
+    OSError
+        If there is no summary, or it cannot be written.
+    """
+    path = out / OWN_FOLDER / _SUMMARY
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(facts, dict):
+            raise ValueError("it is no object")
+    except ValueError as error:
+        raise ValueError(f"{path}: it is damaged ({error})") from None
+    write_summary(out, read_job(out).classes, facts)
 
 
-_STYLE: Final = """
-body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5em; background: #fafafa;
-  color: #222 }
-table { border-collapse: collapse; margin: 1em 0 }
-td, th { padding: .2em .8em; text-align: right }
-th { border-bottom: 1px solid #999; font-weight: 600 }
-td:first-child, th:first-child { text-align: left }
-.colour { display: inline-block; width: .9em; height: .9em; margin-right: .5em;
-  vertical-align: -.1em; border: 1px solid #0003 }
-main { display: flex; flex-wrap: wrap; gap: 14px }
-figure { margin: 0; padding: 8px; background: #fff; border: 1px solid #ddd;
-  max-width: 532px }
-figure img { display: block; max-width: 100% }
-figcaption { overflow-wrap: anywhere; margin-top: .4em; font-size: 13px }
-.failed { color: #a11 }
-"""
+@contextmanager
+def summary_if_stopped(
+    out: Path, classes: ClassSet, facts: Mapping[str, Any]
+) -> Iterator[None]:
+    """Write a summary also when a job is stopped, of what there is until then.
+
+    Parameters
+    ----------
+    out, classes, facts
+        As of `write_summary`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    try:
+        yield
+    except (Cancelled, KeyboardInterrupt):
+        if any(e.get("event") == "done" for e in read_entries(out).values()):
+            write_summary(out, classes, facts)
+        raise
 
 
-def _sheet(
-    out: Path,
-    summary: FolderSummary,
-    classes: ClassSet,
-    page: list[dict[str, Any]],
-    number: int,
-    pages: int,
-) -> Iterator[str]:
-    """Lines of a sheet: numbers, then each image beside its refined map."""
-    colours = {entry.id: entry.colour for entry in classes}
-    own = named(classes)
-    yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    yield f"<title>{html.escape(out.name)}: napari-s2clip</title>"
-    yield f"<style>{_STYLE}</style></head><body>"
-    yield f"<h1>{html.escape(out.name)}</h1>"
-    failed = f', <span class="failed">{summary.failed} failed</span>'
-    yield (
-        f"<p>{_count(summary.images, 'image')}, {_count(summary.planes, 'slice')}, "
-        f"{_count(summary.regions, 'region')}{failed if summary.failed else ''}</p>"
-    )
-    if summary.others:
-        yield f"<p>{html.escape(summary.said_of_others)}</p>"
-    yield "<table><tr><th>Class<th>Images<th>Pixels<th>Share</tr>"
-    for one in summary.classes:
-        yield (
-            f'<tr><td><span class="colour" style="background:{colours[one.id]}"></span>'
-            f"{html.escape(one.name)}<td>{one.images}<td>{one.pixels:,}"
-            f"<td>{one.share:.1%}</tr>"
-        )
-    yield "</table>"
-    if summary.errors and number == 1:
-        yield '<ul class="failed">'
-        for error in summary.errors.values():
-            yield f"<li>{html.escape(error)}</li>"
-        yield "</ul>"
-    if pages > 1:
-        yield (
-            "<p>"
-            + " ".join(_link(out, n, number) for n in range(1, pages + 1))
-            + "</p>"
-        )
-    yield "<main>"
-    for entry in page:
-        name = entry["name"]
-        picture = thumbnail_path(out, name).relative_to(out).as_posix()
-        names = entry.get("classes", own)
-        present = [
-            names[value]
-            for value, count in entry["pixels"].items()
-            if count and value in names
-        ]
-        yield (
-            f'<figure><img loading="lazy" src="{quote(picture)}" '
-            f'alt="{html.escape(name)}"><figcaption><b>{html.escape(name)}</b> '
-            f"{html.escape(', '.join(present) or 'nothing found')}</figcaption>"
-            "</figure>"
-        )
-    yield "</main></body></html>"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' if number != 1 else ''}"
-
-
-def _link(out: Path, number: int, here: int) -> str:
-    if number == here:
-        return f"<b>{number}</b>"
-    return f'<a href="{_sheet_path(out, number).name}">{number}</a>'
+def _entries_now(out: Path) -> dict[str, dict[str, Any]]:
+    """The journal; of images that were corrected what they are now."""
+    entries = read_entries(out)
+    for name in corrected_names(out) & entries.keys():
+        image = FinishedImage(out, name)
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            about = image.description
+            entries[name] |= {
+                "corrected": bool(about.get("edited")),
+                "classes": named(image.classes),
+                "regions": int(about["regions"]),
+                "pixels": {
+                    str(int(value)): int(count)
+                    for value, count in about["pixels"]["refined"].items()
+                },
+            }
+    return entries

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..io.atomic import replace_bytes
 from .inputs import OWN_FOLDER
 
 if TYPE_CHECKING:
-    from .one import Found
+    from ..classes import ClassSet
 
 __all__ = ["thumbnail_path", "write_thumbnail"]
 
@@ -24,18 +25,36 @@ def thumbnail_path(out: Path, name: str) -> Path:
     return out / OWN_FOLDER / "thumbnails" / f"{name}.jpg"
 
 
-def write_thumbnail(out: Path, name: str, found: Found) -> None:
-    """The image beside its refined map, 256 px each, as JPEG."""
+def write_thumbnail(
+    out: Path,
+    name: str,
+    image: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    classes: ClassSet,
+) -> None:
+    """An image beside its map, 256 px each, as JPEG.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    name : str
+    image : ndarray of uint8, (H, W, 3)
+    labels : ndarray of int, (H, W)
+    classes : ClassSet
+
+    Raises
+    ------
+    OSError
+    """
     from PIL import Image
 
     from ..io.overlay import overlay
 
-    stack, image = found.stack, found.picture
-    shown = stack.cut(found.result)
     step = -(-max(image.shape[:2]) // (4 * _SIDE))
     image = np.ascontiguousarray(image[::step, ::step])
-    refined = np.ascontiguousarray(shown.refined[::step, ::step])
-    drawn = overlay(image, refined, found.result.classes, legend=False, alpha=0.6)
+    labels = np.ascontiguousarray(labels[::step, ::step])
+    drawn = overlay(image, labels, classes, legend=False, alpha=0.6)
     pair = [Image.fromarray(pixels) for pixels in (image, drawn)]
     for one in pair:
         one.thumbnail((_SIDE, _SIDE), reducing_gap=2.0)

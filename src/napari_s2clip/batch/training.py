@@ -17,8 +17,8 @@ from ..datasets.item import safe_name, slice_name
 from ..datasets.region_scores import region_scores
 from ..errors import EXPECTED, sentence
 from ..io.open_image import open_image
-from ..planes.from_file import whole_target
 from .finished import FinishedImage, Layer, plane_of
+from .sources import Reading, source_of
 
 if TYPE_CHECKING:
     from ..io.opened import OpenedImage
@@ -48,7 +48,7 @@ class FolderItems:
     with_images : bool
         Whether the pixels are read too.
     sources : Path, optional
-        Where the images lie now, if they were moved: a folder with their file names.
+        Where the images lie now, if they were moved: see `moved_to`.
     progress : callable
         Takes the number of each image and its name, before it is read.
     skipped : list of (str, str)
@@ -64,9 +64,11 @@ class FolderItems:
     sources: Path | None = None
     progress: Callable[[int, str], None] = lambda number, name: None
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    _taken: dict[Path, tuple[str, Path]] = field(default_factory=dict, init=False)
 
     def __iter__(self) -> Iterator[Item]:
         self.skipped.clear()
+        self._taken.clear()
         for number, image in enumerate(self.images):
             self.progress(number, image.name)
             try:
@@ -125,6 +127,7 @@ class FolderItems:
                     pixel_size=size,
                     unit=unit,
                     source=f"{source or image.name}{_place(letters, position)}",
+                    contrast=Reading.of(image.description).contrast_limits,
                     provenance=image.description.get("provenance", {}),
                     edited=edited,
                     reviewed=image.reviewed,
@@ -147,10 +150,17 @@ class FolderItems:
         return extend(instances, labels), of
 
     def _source(self, image: FinishedImage) -> Path | None:
-        source = image.source
-        if source is not None and self.sources is not None:
-            return self.sources / source.name
-        return source
+        """Where the image is; where images were moved, no two of them are one file."""
+        found, before = source_of(image, self.sources), image.source
+        if found is None or before is None or self.sources is None:
+            return found
+        name, other = self._taken.setdefault(found, (image.name, before))
+        if other != before:
+            raise ValueError(
+                f"{found} was found for {name} already; give a folder that holds both "
+                f"{other.name} in their own folders"
+            )
+        return found
 
     def _planes(
         self,
@@ -171,7 +181,7 @@ class FolderItems:
             )
             return None
         opened = stack.enter_context(open_image(source))
-        target = whole_target(opened, image.name)
+        target = Reading.of(image.description).target(opened, image.name)
         if target.shape != shape:
             raise ValueError(
                 f"{source}: it is {_size(target.shape)} px, its labels are "

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from .segment_arguments import add_arguments
 
 if TYPE_CHECKING:
     from ..batch import Cluster, FolderSummary, Input, Job, Outcome
+    from ..batch.plan import Step
     from ..pipeline import S2CLIP
 
 __all__ = ["MORE", "add_arguments", "run"]
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     if options.dry_run:
         return _dry_run(job, inputs, options)
-    from ..batch import run_job, write_summary
+    from ..batch import run_job, summary_if_stopped, write_summary
 
     images: list[dict[str, Any]] = []
     facts = _facts(job, options)
@@ -55,6 +56,8 @@ def run(options: argparse.Namespace) -> int:
     with (
         ProgressBar(enabled=not options.quiet and sys.stderr.isatty()) as bar,
         _cluster(options) as cluster,
+        # Whoever stops a job wants to look at what there is.
+        summary_if_stopped(options.out, job.classes, facts),
     ):
 
         def load() -> S2CLIP:
@@ -65,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
             seconds["load"] = time.perf_counter() - started
             return model
 
-        for outcome in run_job(
+        outcomes = run_job(
             job,
             inputs,
             options.out,
@@ -74,14 +77,16 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             again=options.again,
             progress=bar.show,
-        ):
-            images.append(_told(outcome))
-            if outcome.state == "failed":
-                bar.clear()
-                complain(_with_option(outcome.error))
-            elif talks:
-                bar.clear()
-                say(_line(outcome, options.out))
+        )
+        with closing(outcomes):
+            for outcome in outcomes:
+                images.append(_told(outcome))
+                if outcome.state == "failed":
+                    bar.clear()
+                    complain(_with_option(outcome.error))
+                elif talks:
+                    bar.clear()
+                    say(_line(outcome, options.out))
     seconds["total"] = time.perf_counter() - started
     summary, sheet = write_summary(options.out, job.classes, facts)
     if talks and len(inputs) > 1:
@@ -171,7 +176,7 @@ def _dry_run(job: Job, inputs: list[Input], options: argparse.Namespace) -> int:
         reason = step.reason
         if reason is None and not item.path.exists():
             reason = f"{item.path}: there is no such file"
-        state = "segment" if reason is None else "skip" if step.done else "refuse"
+        state = "segment" if reason is None else _unchanged(step)
         counts[state] += 1
         images.append({"image": str(item.path), "state": state, "reason": reason})
         if options.quiet or options.json == "-":
@@ -179,16 +184,23 @@ def _dry_run(job: Job, inputs: list[Input], options: argparse.Namespace) -> int:
         if state == "refuse":
             complain(_with_option(str(reason)))
         else:
-            what = f"{options.out / item.name}_*" if reason is None else "done already"
-            say(f"{item.path}: {what}")
+            where = f"{item.path}: {options.out / item.name}_*"
+            words = {"segment": where, "skip": f"{item.path}: done already"}
+            say(words.get(state, reason or ""))
     if not options.quiet and options.json != "-":
         say(
             f"{counts['segment']} to segment, {counts['skip']} done already, "
-            f"{counts['refuse']} refused; nothing was done"
+            + (f"{counts['keep']} kept, " if counts["keep"] else "")
+            + f"{counts['refuse']} refused; nothing was done"
         )
     if options.json is not None:
         _write_summary({"images": images}, options.json)
     return 1 if counts["refuse"] else 0
+
+
+def _unchanged(step: Step) -> str:
+    """What is said of an image of which nothing is done."""
+    return "skip" if step.done else "keep" if step.kept else "refuse"
 
 
 def _facts(job: Job, options: argparse.Namespace) -> dict[str, Any]:
@@ -211,6 +223,8 @@ def _told(outcome: Outcome) -> dict[str, Any]:
     }
     if outcome.state == "failed":
         return item | {"error": _with_option(outcome.error)}
+    if outcome.state == "kept":
+        return item | {"kept": outcome.error}
     names = (
         *("width", "height", "planes", "notes", "regions", "refined_regions"),
         *("kept_regions", "seconds", "files"),
@@ -223,6 +237,8 @@ def _line(outcome: Outcome, out: Path) -> str:
     item, path = outcome.told, outcome.input.path
     if outcome.state == "skipped":
         return f"{path}: done already"
+    if outcome.state == "kept":
+        return outcome.error
     regions = f"{item['regions']} region{'s' if item['regions'] != 1 else ''}"
     if kept := item["kept_regions"]:
         regions += f" ({kept} kept as {'they were' if kept != 1 else 'it was'})"
@@ -243,13 +259,16 @@ def _totals(
     sheet: Path,
 ) -> list[str]:
     """Lines after the last image."""
-    done = sum(image["ok"] and "skipped" not in image for image in images)
+    left = {"skipped", "kept"}
+    done = sum(image["ok"] and not left & image.keys() for image in images)
+    kept = sum("kept" in image for image in images)
     taken = seconds["total"] - seconds["load"]
     width = max(len(one.name) for one in summary.classes)
     failed = sum(not image["ok"] for image in images)
     first = f"{done} of {len(images)} images in {taken:.1f} s"
     if done:
         first += f", {done / taken:.2f} images/s"
+    first += f", {kept} kept as edited" if kept else ""
     return [
         first + (f", {failed} failed" if failed else ""),
         *(

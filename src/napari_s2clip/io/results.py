@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from .. import __version__
 from .atomic import sync
 from .map_files import digest_of, write_map
+from .map_pictures import PICTURES, draw_maps
 from .stack import Stack
 
 if TYPE_CHECKING:
@@ -43,9 +43,6 @@ SUFFIXES = (
     ".json",
 )
 """What follows the stem in the names of the files of one image."""
-
-_PNG_LEVEL = 1  # of zlib: photographs hardly get smaller by working longer
-
 
 TEMPORARY: Final = ".napari-s2clip-"
 """How the names of folders begin in which files are not complete yet."""
@@ -236,7 +233,8 @@ def _write(
     del counts["owners"]
     counts["regions"] = _by_class(counts["regions"], result)
     if pictures:
-        _draw(result, image, new, stack)
+        drawn = {stage: new[f"_{stage}.png"] for stage in PICTURES}
+        draw_maps(stack.cut(result), image, drawn, marked=stack.step == 1)
     result.region_table.to_csv(
         new["_regions.csv"], index=False, encoding="utf-8", lineterminator="\n"
     )
@@ -262,36 +260,6 @@ def _by_class(regions: Mapping[int, int], result: Segmentation) -> dict[int, int
         value = int(classes[region])
         counts[value] = counts.get(value, 0) + count
     return counts
-
-
-def _draw(
-    result: Segmentation,
-    image: NDArray[np.uint8],
-    new: Mapping[str, Path],
-    stack: Stack,
-) -> None:
-    """Pictures of the maps, of a stack those of one slice."""
-    from .overlay import overlay, region_marks
-
-    shown = stack.cut(result)
-    marks, notes = region_marks(shown)
-    if stack.step > 1:  # ids and points are those of the full size
-        marks, notes = [], []
-    of_regions = overlay(
-        image,
-        shown.region_classes,
-        result.classes,
-        boundaries=shown.regions,
-        marks=marks,
-        notes=notes,
-        unlabelled="no region",
-    )
-    for suffix, picture in (
-        ("_coarse.png", overlay(image, shown.coarse, result.classes)),
-        ("_regions.png", of_regions),
-        ("_refined.png", overlay(image, shown.refined, result.classes)),
-    ):
-        Image.fromarray(picture).save(new[suffix], compress_level=_PNG_LEVEL)
 
 
 def _describe(

@@ -1,0 +1,114 @@
+"""Where images lie that were moved, and as what they are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_s2clip.batch import find_inputs, run_job
+from napari_s2clip.batch.finished import FinishedImage, finished_images
+from napari_s2clip.batch.sources import Reading, moved_to
+from napari_s2clip.batch.training import FolderItems
+
+from .conftest import photo
+
+
+def test_a_file_is_found_with_the_most_of_its_folders(tmp_path: Path) -> None:
+    source = Path("/data/set/day 1/a.png")
+    assert moved_to(source, tmp_path) == tmp_path / "a.png"
+    alone = photo(tmp_path / "a.png")
+    assert moved_to(source, tmp_path) == alone
+    inside = photo(tmp_path / "day 1" / "a.png")
+    assert moved_to(source, tmp_path) == inside
+    whole = photo(tmp_path / "data" / "set" / "day 1" / "a.png")
+    assert moved_to(source, tmp_path) == whole
+
+
+@pytest.mark.parametrize("source", [r"C:\set\day 1\a.png", r"\\host\set\day 1\a.png"])
+def test_a_path_of_another_system_is_understood(source: str, tmp_path: Path) -> None:
+    inside = photo(tmp_path / "day 1" / "a.png")
+    assert moved_to(Path(source), tmp_path) == inside
+
+
+def test_images_of_one_name_find_their_own_pixels(job, model, tmp_path: Path) -> None:
+    for number, name in enumerate(("one", "two")):
+        photo(tmp_path / "in" / name / "a.png", number)
+    out = tmp_path / "out"
+    list(run_job(job, find_inputs([tmp_path / "in"]), out, model=model))
+    before = [item.image for item in FolderItems(finished_images(out))]
+    (tmp_path / "in").rename(tmp_path / "moved")
+    items = FolderItems(finished_images(out), sources=tmp_path / "moved")
+    for item, pixels in zip(items, before, strict=True):
+        np.testing.assert_array_equal(item.image, pixels)
+    assert items.skipped == []
+
+
+def test_one_file_is_not_the_image_of_two(job, model, tmp_path: Path) -> None:
+    for number, name in enumerate(("one", "two")):
+        photo(tmp_path / "in" / name / "a.png", number)
+    out, moved = tmp_path / "out", photo(tmp_path / "moved" / "a.png").parent
+    list(run_job(job, find_inputs([tmp_path / "in"]), out, model=model))
+    items = FolderItems(finished_images(out), sources=moved)
+    assert [item.name for item in items] == ["one__a"]
+    ((name, reason),) = items.skipped
+    assert name == "two/a"
+    assert reason.startswith(f"{moved / 'a.png'} was found for one/a already; give a")
+    assert len(list(items)) == 1  # as often as one likes
+
+
+def test_images_are_exported_as_they_were_segmented(job, model, tmp_path: Path) -> None:
+    """The channels and the brightness of the job, not those that are usual."""
+    pixels = np.zeros((3, 9, 12), np.uint16)
+    pixels[2, :, 6:] = 4000
+    path = tmp_path / "dyes.tif"
+    tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "CYX"})
+    read = replace(job, channels=(2,), contrast_limits=(0.0, 4000.0))
+    out = tmp_path / "out"
+    list(run_job(read, find_inputs([path]), out, model=model))
+    (item,) = FolderItems(finished_images(out))
+    assert item.image is not None
+    np.testing.assert_array_equal(item.image, pixels[2])
+    assert item.contrast == (0.0, 4000.0)
+    np.testing.assert_array_equal(item.labels, np.where(pixels[2], 2, 1))
+
+
+def test_reading_comes_back(tmp_path: Path) -> None:
+    for reading in (Reading(), Reading((1, 0)), Reading((2,), (0.5, 3.0))):
+        assert Reading.of({"reading": reading.to_dict()}) == reading
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        None,
+        [],
+        {"channels": 3},
+        {"channels": ["0"], "contrast_limits": [1]},
+        {"channels": [True], "contrast_limits": ["0", "1"]},
+        {"contrast_limits": [2, 1]},
+    ],
+)
+def test_what_is_not_said_as_it_should_be_is_usual(about: object) -> None:
+    assert Reading.of({"reading": about}) == Reading.of({}) == Reading()
+
+
+def test_a_channel_that_is_not_there_is_named(job, model, tmp_path: Path) -> None:
+    path = tmp_path / "dyes.tif"
+
+    def write(count: int) -> None:
+        dyes = np.zeros((count, 9, 12), np.uint16)
+        options = {"photometric": "minisblack", "metadata": {"axes": "CYX"}}
+        tifffile.imwrite(path, dyes, **options)
+
+    write(3)
+    out = tmp_path / "out"
+    list(run_job(replace(job, channels=(2,)), find_inputs([path]), out, model=model))
+    assert FinishedImage(out, "dyes").description["reading"]["channels"] == [2]
+    write(2)
+    items = FolderItems(finished_images(out))
+    assert list(items) == []
+    assert "there is no channel 2" in items.skipped[0][1]
