@@ -272,10 +272,13 @@ def edited(root: zarr.Group, path: str, **fields: object) -> None:
     ("change", "words"),
     [
         (lambda r: r["labels"].__delitem__("classes"), "labels/classes is missing; n"),
-        (lambda r: edited(r, "labels/classes", multiscales=[]), "multiscales are not"),
+        (
+            lambda r: edited(r, "labels/classes", multiscales=[]),
+            "multiscales: it is",
+        ),
         (
             lambda r: edited(r, "labels/classes", multiscales=SHORT),
-            "labels/classes: multiscales are not as OME-Zarr has them",
+            r"labels/classes: multiscales\[0\].axes: there must be 5",
         ),
         (
             lambda r: edited(r, "labels/classes", **{"image-label": {}}),
@@ -305,7 +308,7 @@ def edited(root: zarr.Group, path: str, **fields: object) -> None:
             lambda r: r["labels/classes"].create_array(
                 "0", shape=(2, 3), chunks=(1, 2), dtype="i4", overwrite=True
             ),
-            "labels/classes: 0 must be an array with axes",
+            r"labels/classes: multiscales\[0\].axes: there must be 2",
         ),
         (
             lambda r: r["labels/classes"].create_array(

@@ -233,6 +233,15 @@ def test_a_missing_file_and_a_folder(tmp_path):
         read_image(tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "size"), [("JPEG", 20), ("PNG", 10), ("GIF", 8)])
+def test_an_image_that_breaks_off_is_damaged(tmp_path, kind, size):
+    path = tmp_path / f"a.{kind.lower()}"
+    Image.new("RGB", (64, 64)).save(path)
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ValueError, match=f"damaged .it begins as {kind} and breaks"):
+        read_image(path)
+
+
 def test_what_is_no_image(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("hello, this is plain text and no image at all", encoding="utf-8")

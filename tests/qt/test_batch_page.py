@@ -329,6 +329,54 @@ def test_failures_are_shown_and_copied(
     assert len(text.splitlines()) == 1
 
 
+def test_contrast_may_be_the_same_for_all(
+    widget: S2CLIPWidget, viewer: napari.Viewer, tmp_path: Path, wait: Any, click: Any
+) -> None:
+    """Percentiles would make the brighter half of each image bright."""
+    for name, most in (("dim", 900), ("bright", 4000)):
+        ramp = np.tile(np.linspace(100, most, 12).astype(np.uint16), (9, 1))
+        (tmp_path / "deep").mkdir(exist_ok=True)
+        tifffile.imwrite(tmp_path / "deep" / f"{name}.tif", ramp)
+    page, row = widget.batch.job, widget.batch.job.contrast
+    page.images.setText(str(tmp_path / "deep"))
+    assert not row.black.isVisible()
+    viewer.add_image(ramp, name="bright", contrast_limits=(100, 3900.5))
+    row.box.setCurrentIndex(1)
+    assert row.black.isVisible()
+    assert "Contrast: give the value that becomes black" in page.about.text()
+    click(page.button)
+    assert not page.busy
+    assert "Contrast: give the value that becomes black" in said(page.status)
+    row.box.activated.emit(1)  # chosen by hand
+    assert (row.black.text(), row.white.text()) == ("100", "3900.5")
+    row.white.setText("50")
+    assert "white must be a larger value" in page.about.text()
+    row.white.setText("4000")
+    click(page.button)
+    assert not row.isEnabled()
+    wait(widget)
+    out = tmp_path / "deep-s2clip"
+    dim, bright = (
+        tifffile.imread(out / f"{name}_refined.tif") for name in ("dim", "bright")
+    )
+    assert set(dim.ravel()) == {1}
+    assert bright[0].tolist() == [1] * 6 + [2] * 6
+    reading = json.loads((out / "dim.json").read_text())["reading"]
+    assert reading["contrast_limits"] == [100, 4000]
+    state = page.state()
+    row.box.setCurrentIndex(0)
+    row.black.setText("7")
+    assert row.limits() is None
+    page.restore(state)
+    assert row.limits() == (100, 4000)
+    page.restore({"contrast": "odd", "black": 3})
+    assert row.limits() == (100, 4000)
+    # Colours have no limits that could be taken.
+    viewer.add_image(np.zeros((4, 4, 3), np.uint8), rgb=True)
+    row.box.activated.emit(1)
+    assert row.white.text() == "4000"
+
+
 def test_one_at_a_time(
     widget: S2CLIPWidget,
     viewer: napari.Viewer,

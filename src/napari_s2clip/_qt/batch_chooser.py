@@ -56,6 +56,8 @@ class BatchChooser(BatchForm):
         self.images.textChanged.connect(self._on_images)
         self.out.textChanged.connect(self._later)
         self.overwrite.toggled.connect(self._later)
+        self.contrast.changed.connect(self._on_contrast)
+        self.contrast.suggest = self._limits_of_layer
         self.folder_button.clicked.connect(self._choose_folder)
         self.files_button.clicked.connect(self._choose_files)
         self.out_button.clicked.connect(self._choose_out)
@@ -86,6 +88,7 @@ class BatchChooser(BatchForm):
             "images": self.images.text(),
             "out": self.out.text(),
             "pictures": self.pictures.isChecked(),
+            **self.contrast.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -94,6 +97,7 @@ class BatchChooser(BatchForm):
             if isinstance(state.get(name), str) and not self.busy:
                 edit.setText(state[name])
         self.pictures.setChecked(state.get("pictures") is not False)
+        self.contrast.restore(state)
 
     def _later(self, *_: Any) -> None:
         self._rest.start()
@@ -127,7 +131,22 @@ class BatchChooser(BatchForm):
     def _job(self) -> Job:
         if self.controls is None:
             raise ValueError("There are no controls to take the job from")
-        return self.controls.job(pictures=self.pictures.isChecked())
+        return self.controls.job(
+            pictures=self.pictures.isChecked(), contrast_limits=self.contrast.limits()
+        )
+
+    def _limits_of_layer(self) -> tuple[float, float] | None:
+        """Contrast limits of the chosen image; those of colours mean nothing."""
+        layer = None if self.controls is None else self.controls.image.layer()
+        if layer is None or layer.rgb:
+            return None
+        low, high = layer.contrast_limits
+        return float(low), float(high)
+
+    def _on_contrast(self) -> None:
+        if self.isVisible():
+            self._show_job()
+        self._rest.start()
 
     def _on_images(self) -> None:
         folder = default_folder(given_paths(self.images.text()))

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .contrast_row import ContrastRow
 from .export_form import folder_row
 from .image_table import ImageTable
 
@@ -60,6 +61,7 @@ class BatchForm(QWidget):
             "beside the images. A job that was stopped goes on in the same folder."
         )
         self.out.setPlaceholderText("beside the images")
+        self.contrast = ContrastRow()
         self.about = new_label()
         self.about.setToolTip("Classes, models and settings are those of the dock.")
         self.planned = new_label()
@@ -96,6 +98,7 @@ class BatchForm(QWidget):
         form.addRow("Ima&ges", self.images)
         form.addRow("", choose)
         form.addRow("Resul&ts", out)
+        form.addRow("Co&ntrast", self.contrast)
         buttons = QHBoxLayout()
         buttons.addWidget(self.sheet_button)
         buttons.addWidget(self.review_button)
@@ -148,7 +151,7 @@ class BatchForm(QWidget):
     def _enable(self, *, on: bool) -> None:
         for widget in (
             *(self.images, self.folder_button, self.files_button),
-            *(self.out, self.out_button, self.overwrite, self.pictures),
+            *(self.out, self.out_button, self.overwrite, self.pictures, self.contrast),
         ):
             widget.setEnabled(on)
 

@@ -97,8 +97,19 @@ class Controls:
             return None
         return replace(self.scope.scope(self.viewer, layer), ranges=(), window=None)
 
-    def job(self, *, pictures: bool = True) -> Job:
+    def job(
+        self,
+        *,
+        pictures: bool = True,
+        contrast_limits: tuple[float, float] | None = None,
+    ) -> Job:
         """What is done with each image of a folder: as with the chosen one.
+
+        Parameters
+        ----------
+        pictures : bool
+        contrast_limits : (float, float), optional
+            A job has no viewer from which it could take them.
 
         Raises
         ------
@@ -116,6 +127,7 @@ class Controls:
             precision=choice.precision,
             tiling=self.scope.tiling,
             channels=() if channels is None else channels.indices,
+            contrast_limits=contrast_limits,
             pictures=pictures,
         )
 

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io.atomic import replacing_folder
+from ..io.units import standard
 from .format import DatasetError, Record
 from .ome_zarr_read import CLASSES, IGNORE, OBJECTS, RESERVED, item_of, zarrs_of
 from .own import restored
 from .pictures import NO_IMAGE
-from .units import standard
 
 if TYPE_CHECKING:
     import zarr

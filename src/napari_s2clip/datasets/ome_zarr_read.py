@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..classes import ClassEntry, ClassSet
+from ..io.multiscales import metadata_of, multiscales_of
 from .class_file import from_indices
 from .folders import part_of
 from .format import DatasetError
@@ -109,7 +110,7 @@ def _item(folder: Path, root: zarr.Group, group: zarr.Group) -> Item:
         instances, of, notes = from_ids(numbers, labels)
         attributes = _attributes(objects, there, of)
     image = None
-    if "multiscales" in _metadata(root):
+    if "multiscales" in metadata_of(root):
         image, _, _ = _pixels(root, str(folder))
         shape = image.shape
         if shape[:2] != labels.shape or image.shape[2:] not in {(), (3,), (4,)}:
@@ -146,35 +147,16 @@ def _group(root: zarr.Group, name: str, folder: Path) -> zarr.Group | None:
     return found
 
 
-def _metadata(group: zarr.Group) -> Mapping[str, Any]:
-    """What OME-Zarr says of a group: since 0.5 in a field of its own."""
-    found = dict(group.attrs)
-    own = found.get("ome", found)
-    return own if isinstance(own, Mapping) else {}
-
-
 def _pixels(
     group: zarr.Group, where: str
 ) -> tuple[NDArray[Any], tuple[float, float] | None, str]:
     """The finest level as (H, W) or (H, W, C), the size of a pixel and its unit."""
-    import zarr
-
     try:
-        about = _metadata(group)["multiscales"][0]
-        axes = [
-            axis if isinstance(axis, dict) else {"name": axis} for axis in about["axes"]
-        ]
-        names = [str(axis["name"]) for axis in axes]
-        level = about["datasets"][0]
-        path, steps = str(level["path"]), level["coordinateTransformations"]
-        scale = dict(zip(names, map(float, steps[0]["scale"]), strict=True))
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise DatasetError(
-            f"{where}: multiscales are not as OME-Zarr has them ({error!r})"
-        ) from None
-    array = group[path]
-    if not isinstance(array, zarr.Array) or len(names) != array.ndim:
-        raise DatasetError(f"{where}: {path} must be an array with axes {names}")
+        found = multiscales_of(group)
+    except ValueError as error:
+        raise DatasetError(f"{where}: {error}") from None
+    names, level = found.names, found.levels[0]
+    array = level.array
     if not {"y", "x"} <= set(names):
         raise DatasetError(f"{where}: it must have axes y and x, it has {names}")
     for name, length in zip(names, array.shape, strict=True):
@@ -191,14 +173,17 @@ def _pixels(
     planes = np.asarray(array[...])
     planes = planes.squeeze(tuple(n for n, a in enumerate(names) if a not in kept))
     order = [kept.index(name) for name in ("y", "x", "c") if name in kept]
-    height, width = scale["y"], scale["x"]
-    unit = str(axes[names.index("y")].get("unit", ""))
-    size = (height, width) if unit or (height, width) != (1, 1) else None
+    down, across = names.index("y"), names.index("x")
+    unit = found.axes[down].unit
+    size: tuple[float, float] | None = None
+    if level.scale is not None:
+        size = (level.scale[down], level.scale[across])
+        size = size if unit or set(size) != {1.0} else None
     return planes.transpose(order), size, unit
 
 
 def _properties(group: zarr.Group, where: str) -> list[dict[str, Any]]:
-    about = _metadata(group).get("image-label", {})
+    about = metadata_of(group).get("image-label", {})
     found = about.get("properties", []) if isinstance(about, Mapping) else None
     if not isinstance(found, list) or not all(
         isinstance(one, dict) and type(one.get("label-value")) is int for one in found
@@ -212,7 +197,7 @@ def _properties(group: zarr.Group, where: str) -> list[dict[str, Any]]:
 
 def _classes(group: zarr.Group, where: str) -> ClassSet:
     colours: dict[Any, str] = {}
-    about = _metadata(group).get("image-label", {})
+    about = metadata_of(group).get("image-label", {})
     for one in about.get("colors", []) if isinstance(about, Mapping) else []:
         rgba = one.get("rgba") if isinstance(one, dict) else None
         if isinstance(rgba, list) and all(

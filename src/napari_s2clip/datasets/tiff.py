@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io.atomic import replacing
+from ..io.units import centimetres
 from .class_file import from_indices, require_classes, write_classes
 from .folders import files_of, labelled
 from .format import DatasetError, Record
 from .instances import from_ids
 from .own import restored
 from .pictures import NO_IMAGE
-from .units import centimetres
 
 if TYPE_CHECKING:
     from ..classes import ClassSet

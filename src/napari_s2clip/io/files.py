@@ -24,6 +24,9 @@ TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
+_STARTS = {"JPEG": b"\xff\xd8", "PNG": _PNG, "GIF": b"GIF8"}
+"""How files begin whose damage Pillow takes for another kind of file."""
+
 DAMAGE = (
     EOFError,
     IndexError,
@@ -96,6 +99,9 @@ def _reason(path: Path, start: bytes, error: Exception) -> str:
     if not start:
         return "the file is empty"
     if isinstance(error, UnidentifiedImageError):
+        for kind, first in _STARTS.items():
+            if start.startswith(first):
+                return f"the image is damaged (it begins as {kind} and breaks off)"
         return "not an image file that can be read; give PNG, JPEG or TIFF"
     detail = " ".join(str(error).replace(str(path), path.name).split())
     return f"the image is damaged or of a kind that cannot be read ({detail})"

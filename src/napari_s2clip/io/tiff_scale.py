@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
+from .units import short
+
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
 __all__ = ["pixel_size_of"]
 
-_UNITS: Final = {"µm": "um", "μm": "um", "micron": "um", "\\u00B5m": "um", "pixel": ""}
 _RESOLUTION: Final = {3: "cm"}  # 2, inches, is what programs write that know nothing
 
 
@@ -68,4 +69,4 @@ def _checked(
 
 
 def _unit(text: str) -> str:
-    return _UNITS.get(text, text)
+    return "" if text == "pixel" else short(text)

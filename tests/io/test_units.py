@@ -1,6 +1,6 @@
 import pytest
 
-from napari_s2clip.datasets.units import centimetres, standard
+from napari_s2clip.io.units import centimetres, short, standard
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,19 @@ from napari_s2clip.datasets.units import centimetres, standard
 def test_units_have_one_name_and_length(unit, name, length):
     assert standard(unit) == name
     assert centimetres(unit) == length
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("µm", "um"),
+        ("\\u00B5m", "um"),  # as ImageJ writes it
+        ("micrometer", "um"),
+        ("nm", "nm"),
+        ("angstrom", "angstrom"),
+        ("inch", "inch"),
+        ("", ""),
+    ],
+)
+def test_units_have_a_short_name(unit, expected):
+    assert short(unit) == expected

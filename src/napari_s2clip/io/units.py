@@ -1,15 +1,18 @@
-"""Units of length as people write them, by the names that OME-Zarr has for them."""
+r"""Units of length as people and programs write them.
+
+The standard names are those of OME-Zarr; ImageJ writes ``\u00B5m``, letter by letter.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["centimetres", "standard"]
+__all__ = ["centimetres", "short", "standard"]
 
 _STANDARD: Final = {
     "angstrom": ("Å", "ångström"),
     "nanometer": ("nm", "nanometre"),
-    "micrometer": ("µm", "μm", "um", "micron", "micrometre"),
+    "micrometer": ("µm", "μm", "um", "\\u00B5m", "micron", "micrometre"),
     "millimeter": ("mm", "millimetre"),
     "centimeter": ("cm", "centimetre"),
     "meter": ("m", "metre"),
@@ -24,6 +27,14 @@ _CENTIMETRES: Final = {
     "meter": 100.0,
     "kilometer": 1e5,
 }
+_SHORT: Final = {
+    "nanometer": "nm",
+    "micrometer": "um",
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "kilometer": "km",
+}
 _WORDS: Final = {
     word: name for name, words in _STANDARD.items() for word in (name, *words)
 }
@@ -32,6 +43,11 @@ _WORDS: Final = {
 def standard(unit: str) -> str | None:
     """The standard name of a unit of length; None if it is none."""
     return _WORDS.get(unit)
+
+
+def short(unit: str) -> str:
+    """A unit of length as image files have it, in ASCII; others as they are."""
+    return _SHORT.get(_WORDS.get(unit, ""), unit)
 
 
 def centimetres(unit: str) -> float | None:
