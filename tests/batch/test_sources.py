@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_s2clip.batch import find_inputs, run_job
 from napari_s2clip.batch.finished import FinishedImage, finished_images
 from napari_s2clip.batch.sources import Reading, moved_to
 from napari_s2clip.batch.training import FolderItems
+from napari_s2clip.datasets import DatasetWriter, SemanticPNG
+from napari_s2clip.datasets.export import export_items
+from napari_s2clip.io.open_image import open_image
 
 from .conftest import photo
 
@@ -72,8 +76,30 @@ def test_images_are_exported_as_they_were_segmented(job, model, tmp_path: Path) 
     (item,) = FolderItems(finished_images(out))
     assert item.image is not None
     np.testing.assert_array_equal(item.image, pixels[2])
-    assert item.contrast == (0.0, 4000.0)
+    assert item.levels is not None
+    assert item.levels.limits == ((0.0, 4000.0),)
     np.testing.assert_array_equal(item.labels, np.where(pixels[2], 2, 1))
+
+
+def test_dyes_are_exported_as_bright_as_they_were_segmented(
+    job, model, tmp_path: Path
+) -> None:
+    """Each channel by itself: one that is dim is seen too."""
+    ramp = np.linspace(0, 1, 108).reshape(9, 12)
+    pixels = np.stack([ramp * 40, ramp[::-1] * 40_000]).astype(np.uint16)
+    path = tmp_path / "dyes.tif"
+    tifffile.imwrite(path, pixels, photometric="minisblack", metadata={"axes": "CYX"})
+    out = tmp_path / "out"
+    list(run_job(job, find_inputs([path]), out, model=model))
+    with open_image(path) as opened:
+        seen = Reading().target(opened, "dyes").planes[0].tile().pixels
+    assert seen[..., 0].max() == 255
+    export_items(
+        FolderItems(finished_images(out)),
+        DatasetWriter(tmp_path / "set", SemanticPNG(), job.classes),
+    )
+    (file,) = (tmp_path / "set" / "images").rglob("*.png")
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), seen)
 
 
 def test_reading_comes_back(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from napari_s2clip import ClassSet
 from napari_s2clip.datasets import Item, SemanticPNG, Voc, connected, from_ids
 from napari_s2clip.datasets.instances import each, present
 from napari_s2clip.datasets.item import MAX_NAME, safe_name
+from napari_s2clip.image import Levels
 from napari_s2clip.io.files import read_image
 
 CLASSES = ClassSet(["cat", "dog"])
@@ -105,7 +106,8 @@ def test_names_are_made_safe() -> None:
 
 def test_contrast_is_used_where_values_cannot_be_kept(tmp_path: Path) -> None:
     image = np.array([[10.0, 15.0, 20.0]])
-    item = Item("a", np.ones((1, 3), int), ClassSet(["a"]), image, contrast=(10, 20))
+    levels = Levels(((10, 20),))
+    item = Item("a", np.ones((1, 3), int), ClassSet(["a"]), image, levels=levels)
     SemanticPNG().write(item, tmp_path, "train")
     pixels = read_image(tmp_path / "images/train/a.png")
     assert pixels[0, :, 0].tolist() == [0, 128, 255]

@@ -14,6 +14,7 @@ from napari.layers import Labels
 from npe2 import PluginManager
 
 from napari_s2clip import ClassSet
+from napari_s2clip.image import Levels
 from napari_s2clip.layers import (
     apply_classes,
     image_of,
@@ -62,7 +63,7 @@ def test_the_refined_layer_has_regions_scores_and_the_image(
     assert item.edited is False
     assert item.reviewed is None
     assert item.ignore is None
-    assert item.contrast == (0, 255)
+    assert item.levels == Levels(((0, 255),))
 
 
 def test_objects_agree_with_edits(
@@ -237,13 +238,13 @@ def test_colours_and_channels(viewer: ViewerModel) -> None:
     image = viewer.add_image(colours, rgb=True)
     (item,) = items(viewer, labels, image)
     np.testing.assert_array_equal(item.image, colours)
-    assert item.contrast is None
+    assert item.levels is None
     channels = viewer.add_image(np.arange(48.0).reshape(2, 4, 6), name="two")
     channels.contrast_limits = (10, 20)
     viewer.dims.current_step = (1, 0, 0)
     (item,) = items(viewer, labels, channels)
     np.testing.assert_array_equal(item.image, channels.data[1])
-    assert item.contrast == (10, 20)
+    assert item.levels == Levels(((10, 20),))
     flat = viewer.add_image(np.zeros((4, 6), np.uint8), name="flat")
     many = viewer.add_labels(np.ones((2, 4, 6), np.uint8))
     assert all(i.image.shape == (4, 6) for i in items(viewer, many, flat))

@@ -66,7 +66,7 @@ def write_item(
     if item.image is None:
         picture = np.full((*item.shape, 3), 255, np.uint8)
     else:
-        picture = to_rgb(item.image, contrast_limits=item.contrast).pixels
+        picture = to_rgb(item.image, levels=item.levels).pixels
     about: dict[str, Any] = {"source": {"path": item.source}}
     if item.pixel_size is not None:
         about |= {"pixel_size": list(item.pixel_size), "unit": item.unit}

@@ -114,11 +114,12 @@ class FolderItems:
                 if self.layer == "regions":
                     item_labels = _classes_of(values, of_region, image)
                 instances, of = self._objects(item_labels, numbers)
+                plane = None if planes is None else planes[position]
                 yield Item(
                     name,
                     item_labels,
                     classes,
-                    None if planes is None else planes[position].read(),
+                    None if plane is None else plane.read(),
                     instances,
                     of,
                     {n: scores[n] for n in of if n in scores},
@@ -127,7 +128,7 @@ class FolderItems:
                     pixel_size=size,
                     unit=unit,
                     source=f"{source or image.name}{_place(letters, position)}",
-                    contrast=Reading.of(image.description).contrast_limits,
+                    levels=None if plane is None else plane.levels.get(),
                     provenance=image.description.get("provenance", {}),
                     edited=edited,
                     reviewed=image.reviewed,

@@ -15,6 +15,7 @@ from .instances import complete, present
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
+    from ..image import Levels
 
 __all__ = ["MAX_NAME", "Attributes", "Item", "safe_name", "slice_name"]
 
@@ -61,9 +62,9 @@ class Item:
         Whether people changed the labels, and looked through them.
     notes : tuple of str
         What a reader could not bring in, a sentence each.
-    contrast : tuple of float, optional
-        Values of the image that are shown as black and white; formats of 8 bits take
-        them where they cannot keep the values.
+    levels : Levels, optional
+        Values of the image that become black and white; formats of 8 bits take them
+        where they cannot keep the values.
 
     Raises
     ------
@@ -88,7 +89,7 @@ class Item:
     edited: bool | None = None
     reviewed: bool | None = None
     notes: tuple[str, ...] = ()
-    contrast: tuple[float, float] | None = None
+    levels: Levels | None = None
 
     def __post_init__(self) -> None:
         _check_name(self.name)

@@ -74,7 +74,7 @@ def write_image(
     if image.dtype == np.bool_:
         image = image.astype(np.uint8) * np.uint8(255)
     elif image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.ndim == 2):
-        image = to_rgb(image, contrast_limits=item.contrast).pixels
+        image = to_rgb(image, levels=item.levels).pixels
         notes = (f"the image has values of {kind}; its copy is 8-bit RGB",)
     write_png(folder / file, image)
     return (file,), notes

@@ -145,8 +145,8 @@ def _write_jpeg(path: Path, item: Item, image: NDArray[Any]) -> tuple[str, ...]:
     notes: tuple[str, ...] = ()
     if image.dtype != np.uint8 or image.shape[2:] == (4,):
         notes = (f"the image has values of {image.dtype}; its copy is 8-bit RGB",)
-        limits = None if image.dtype == np.uint8 else item.contrast
-        image = to_rgb(image, contrast_limits=limits).pixels
+        levels = None if image.dtype == np.uint8 else item.levels
+        image = to_rgb(image, levels=levels).pixels
     # Into memory: Pillow does not see it when a disk takes a part of its bytes only.
     data = io.BytesIO()
     # Colours at full resolution: edges are what this is about.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..image import Levels
 from ..planes.geometry import current_index
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class Pixels:
     index : tuple
         For each axis of it an index, all of it, or the axis of the labels whose index
         it has, as a text.
-    contrast : (float, float) or None
+    levels : Levels or None
         What the layer shows as black and white; None for colours.
     """
 
     data: Any
     index: tuple[int | slice | str, ...]
-    contrast: tuple[float, float] | None
+    levels: Levels | None
 
     def read(self, at: tuple[int | slice, ...]) -> NDArray[Any]:
         """The slice (H, W) or (H, W, colours) at an index of the labels."""
@@ -86,7 +87,8 @@ def pixels_of(
                 index.append(slice(None))
             low, high = (float(v) for v in image.contrast_limits)
             known = not image.rgb and np.isfinite([low, high]).all() and low < high
-            return Pixels(level, tuple(index), (low, high) if known else None)
+            levels_shown = Levels(((low, high),)) if known else None
+            return Pixels(level, tuple(index), levels_shown)
     size = " × ".join(map(str, shape))
     other = " × ".join(map(str, finest[: image.ndim]))
     raise ValueError(

@@ -156,7 +156,7 @@ class TrainingData:
             provenance=self.provenance,
             edited=edited,
             reviewed=self.reviewed.get(position),
-            contrast=None if self.pixels is None else self.pixels.contrast,
+            levels=None if self.pixels is None else self.pixels.levels,
         )
 
     def _classed(
