@@ -173,6 +173,20 @@ def test_what_is_there_already_may_be_overwritten(run, results, tmp_path):
     assert run(*arguments, "--overwrite")[0] == 0
 
 
+def test_a_damaged_image_of_a_dataset_is_reported_and_passed(run, results, tmp_path):
+    dataset = tmp_path / "d"
+    run("export", results, "--format", "png", "--out", dataset)
+    (mask,) = dataset.rglob("masks/*/photo 1.png")
+    mask.write_bytes(mask.read_bytes()[:40])
+    code, text, errors = run("import", dataset, "--out", tmp_path / "back", "--json")
+    assert code == 1
+    assert errors.startswith(f"napari-s2clip: error: photo 1: {mask}: ")
+    assert errors.count("\n") == 1
+    told = json.loads(text)
+    assert told["images"] == ["photo 0", "photo 2"]
+    assert [name for name, _ in told["failed"]] == ["photo 1"]
+
+
 def test_import_needs_a_folder_of_its_own(run, results, tmp_path):
     dataset, file = tmp_path / "d", tmp_path / "file"
     run("export", results, "--format", "tiff", "--out", dataset)

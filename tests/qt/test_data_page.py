@@ -21,7 +21,14 @@ from napari_s2clip._qt import export_panel, export_worker
 from napari_s2clip._qt.export_panel import ExportPanel
 from napari_s2clip._qt.format_options import FormatOptions, about
 from napari_s2clip._qt.import_panel import ImportPanel
-from napari_s2clip.datasets import FORMATS, Coco, DatasetWriter, Item, Panoptic
+from napari_s2clip.datasets import (
+    FORMATS,
+    Coco,
+    DatasetWriter,
+    Item,
+    Panoptic,
+    SemanticPNG,
+)
 from napari_s2clip.layers import outputs_of
 
 from .heartbeat import Heartbeat
@@ -604,15 +611,34 @@ def test_what_cannot_be_imported_is_one_sentence(
     whole = index.read_text(encoding="utf-8")
     assert look(index) == "3 images; choose some."
     assert names(importing) == ["photo 0", "photo 1", "photo 2"]
-    index.write_text(whole.replace('"category_id": 1', '"category_id": 9'))
-    assert "there is no category 9" in look(index)
-    # The list of ours is there, an image is not.
-    index.write_text(whole.replace("photo 2", "photo 3"))
+    index.write_text(whole.replace('"image_id": 1', '"image_id": 9'))
+    assert "there is no image 9" in look(index)
+    # The index changes after it was listed.
+    index.write_text(whole)
     look(folder)
+    index.write_text(whole.replace("photo 2", "photo 3"))
     importing.list.setCurrentRow(2)
     click(qtbot, importing.button)
     qtbot.waitUntil(lambda: not importing.busy, timeout=20_000)
     assert "it has no image 'photo 2'" in importing.summary.said()
+
+
+def test_an_image_that_cannot_be_read_is_passed(
+    model: ViewerModel, importing: ImportPanel, look: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    folder = dataset(tmp_path, 3, SemanticPNG())
+    mask = next(folder.rglob("masks/*/photo 1.png"))
+    mask.write_bytes(mask.read_bytes()[:40])
+    assert look(folder) == "3 images; choose some."
+    importing.list.selectAll()
+    click(qtbot, importing.button)
+    qtbot.waitUntil(lambda: not importing.busy, timeout=20_000)
+    assert importing.summary.said() == "2 images added, 1 cannot be read."
+    (line,) = importing.summary.list.toPlainText().splitlines()
+    assert line.startswith(f"photo 1: {mask}: ")
+    names = {layer.name.removesuffix(" labels") for layer in model.layers}
+    assert names >= {"photo 0", "photo 2"}
+    assert "photo 1" not in names
 
 
 def test_reading_can_be_cancelled(
@@ -625,15 +651,15 @@ def test_reading_can_be_cancelled(
 ) -> None:
     look(dataset(tmp_path))
     go_on = threading.Event()
-    read = Coco.read
+    entries = Coco.entries
 
     def slow(self: Any, path: Path) -> Any:
-        for number, item in enumerate(read(self, path)):
+        for number, entry in enumerate(entries(self, path)):
             if number:
                 go_on.wait(10)
-            yield item
+            yield entry
 
-    monkeypatch.setattr(Coco, "read", slow)
+    monkeypatch.setattr(Coco, "entries", slow)
     importing.list.selectAll()
     click(qtbot, importing.button)
     qtbot.waitUntil(lambda: len(model.layers) == 3, timeout=10_000)

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ..datasets import FORMATS, DatasetError, Item
 from ..datasets.listing import Listing, look
+from ..errors import EXPECTED, sentence
 from ..layers import add_item
 from ..progress import Cancelled, CancelToken
 from .export_worker import counted
@@ -37,7 +38,11 @@ class ImportPanel(ImportForm):
     """
 
     _found = Signal(object, object)
-    """In the thread: the token of the work, and a `Listing`, names or an `Item`."""
+    """In the thread: the token of the work, and what it has found.
+
+    That is a `Listing`, a list of names, an `Item`, or the name of one that cannot be
+    read and why.
+    """
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +50,7 @@ class ImportPanel(ImportForm):
         self._cancel: CancelToken | None = None
         self._adding = False
         self._listing: Listing | None = None
-        self._added = 0
+        self._added = self._failed = 0
         self._notes: list[str] = []
         self._found.connect(self._on_found)
         self.path.returnPressed.connect(self.look)
@@ -82,7 +87,8 @@ class ImportPanel(ImportForm):
             return
         # What is not listed by now need not be.
         self.cancel()
-        self._added, self._notes = 0, []
+        self._added = self._failed = 0
+        self._notes = []
         self.summary.say(f"Reading {counted(len(names), 'image')}…")
         self._start(
             lambda tell, cancel: _pick(listing, names, tell, cancel), adding=True
@@ -140,6 +146,9 @@ class ImportPanel(ImportForm):
             self._added += 1
             self._notes += [f"{found.name}: {note}" for note in notes]
             self.summary.say(f"{self._what()}…", self._notes)
+        elif isinstance(found, tuple):
+            self._failed += 1
+            self._notes.append(": ".join(found))
         elif isinstance(found, list):
             self.list.addItems(found)
             self._filter()
@@ -164,7 +173,8 @@ class ImportPanel(ImportForm):
         self._show_button()
 
     def _what(self) -> str:
-        return f"{counted(self._added, 'image')} added"
+        failed = f", {self._failed:,} cannot be read" if self._failed else ""
+        return f"{counted(self._added, 'image')} added{failed}"
 
     def _filter(self) -> None:
         wanted = self.search.text().strip().casefold()
@@ -231,9 +241,12 @@ def _pick(
     tell: Callable[[Any], None],
     cancel: CancelToken,
 ) -> str:
-    for item in listing.pick(names):
+    for entry in listing.pick(names):
         cancel.raise_if_cancelled()
-        tell(item)
+        try:
+            tell(entry.read())
+        except EXPECTED as error:
+            tell((entry.name, sentence(error)))
     return ""
 
 

@@ -124,8 +124,7 @@ class ProgressBar(_Bar):
 class StepBar(_Bar):
     """Images of an export or import, on standard error."""
 
-    def __init__(self, total: int | None, *, enabled: bool) -> None:
-        self._total = total
+    def __init__(self, total: int, *, enabled: bool) -> None:
         if enabled:
             from tqdm import tqdm
 

@@ -51,10 +51,12 @@ def run(options: argparse.Namespace) -> int:
     form = _format(options)
     written, notes, failed = [], [], []
     enabled = not options.quiet and sys.stderr.isatty()
-    with StepBar(None, enabled=enabled) as bar:
-        for number, item in enumerate(form.read(dataset_of(options.dataset))):
-            bar.step(number, item.name)
+    entries = list(form.entries(dataset_of(options.dataset)))
+    with StepBar(len(entries), enabled=enabled) as bar:
+        for number, entry in enumerate(entries):
+            bar.step(number, entry.name)
             try:
+                item = entry.read()
                 write_item(
                     item,
                     options.out,
@@ -65,12 +67,12 @@ def run(options: argparse.Namespace) -> int:
                 reason = sentence(error)
                 if isinstance(error, FileExistsError):
                     reason += " (--overwrite)"
-                failed.append((item.name, reason))
+                failed.append((entry.name, reason))
                 bar.clear()
-                complain(f"{item.name}: {reason}")
+                complain(f"{entry.name}: {reason}")
                 continue
-            written.append(item.name)
-            notes += [(item.name, note) for note in item.notes]
+            written.append(entry.name)
+            notes += [(entry.name, note) for note in item.notes]
     if options.json:
         print_json(
             {

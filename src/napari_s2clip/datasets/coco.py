@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -23,7 +24,7 @@ from .coco_files import (
     unique_name,
     write_index,
 )
-from .format import DatasetError, Record
+from .format import DatasetError, Entry, Reader, Record
 from .instances import Instance, each
 from .item import Item
 from .own import restored
@@ -43,7 +44,7 @@ _Part: TypeAlias = tuple[int, int, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class Coco:
+class Coco(Reader):
     """Images, and one JSON file a split with an annotation for each object.
 
     Category ids are class ids. Labels that are of no instance become one object for
@@ -104,17 +105,17 @@ class Coco:
         """See `Format.finish`."""
         write_index(folder, "instances", records, categories(classes))
 
-    def read(self, path: Path) -> Iterator[Item]:
-        """See `Format.read`; also files of other programs.
+    def entries(self, path: Path) -> Iterator[Entry]:
+        """See `Format.entries`; also files of other programs.
 
         Of objects that overlap, the smaller keeps the pixels, and groups lie lowest.
         """
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         taken: set[str] = set()
         for index, data in load(path, "instances", "segmentation"):
-            yield from _items(index, data, taken)
+            yield from _entries(index, data, taken)
 
     def _segmentation(
         self, one: Instance, shape: tuple[int, int], crowd: bool
@@ -138,7 +139,7 @@ class Coco:
         return {"size": list(shape), "counts": counts}, False
 
 
-def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[Item]:
+def _entries(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[Entry]:
     images: dict[int, int] = {}
     entries = field(data, "images", list, str(index))
     for number_, entry in enumerate(entries):
@@ -155,23 +156,25 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
             raise DatasetError(f"{here}.image_id: there is no image {image}")
         of[image].append(number_)
         used.add(number(entry, "category_id", here))
-    kinds = field(data, "categories", list, str(index))
-    classes, known = class_set(kinds, used, str(index))
+    given = field(data, "categories", list, str(index))
+    kinds = class_set(given, used, str(index))
     for image, at in images.items():
-        yield _item(index, data, at, of[image], (classes, known), taken)
+        file_name = field(entries[at], "file_name", str, f"{index}: images[{at}]")
+        name = unique_name(file_name, taken)
+        yield Entry(name, partial(_item, name, index, data, at, of[image], kinds))
 
 
 def _item(
+    name: str,
     index: Path,
     data: Mapping[str, Any],
     at: int,
     annotations: list[int],
     kinds: tuple[ClassSet, dict[int, int]],
-    taken: set[str],
 ) -> Item:
     here = f"{index}: images[{at}]"
     entry = data["images"][at]
-    file_name = field(entry, "file_name", str, here)
+    file_name = entry["file_name"]
     shape = number(entry, "height", here), number(entry, "width", here)
     if not 0 < shape[0] * shape[1] < 2**31:
         raise DatasetError(f"{here}.height: {shape} is no size of an image")
@@ -213,7 +216,7 @@ def _item(
     found = image_path(index, file_name)
     image, why = pixels_of(found, shape, file_name)
     return Item(
-        unique_name(file_name, taken),
+        name,
         labels,
         classes,
         image,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..classes import ClassSet
 
-__all__ = ["files_of", "image_of", "labelled", "part_of"]
+__all__ = ["files_of", "image_of", "labelled", "name_of", "part_of"]
 
 _IMAGES: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 _PARTS: Final = {
@@ -51,7 +51,7 @@ def image_of(folder: Path, inside: Path) -> tuple[NDArray[Any], Path] | None:
     """The image with the name of a label file, which may end otherwise."""
     from ..io.files import read_image
 
-    stem = inside.name.removesuffix(inside.suffix)
+    stem = name_of(inside)
     for suffix in (s for ending in _IMAGES for s in (ending, ending.upper())):
         path = folder / inside.parent / (stem + suffix)
         if path.is_file():
@@ -60,6 +60,11 @@ def image_of(folder: Path, inside: Path) -> tuple[NDArray[Any], Path] | None:
             except ValueError as error:
                 raise DatasetError(str(error)) from None
     return None
+
+
+def name_of(inside: Path) -> str:
+    """The name of the image of a label file."""
+    return inside.name.removesuffix(inside.suffix)
 
 
 def labelled(
@@ -86,7 +91,7 @@ def labelled(
     """
     image = image_of(images, inside)
     return Item(
-        inside.name.removesuffix(inside.suffix),
+        name_of(inside),
         labels,
         classes,
         image=image[0] if image else None,

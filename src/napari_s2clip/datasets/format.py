@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from .item import Item
 
-__all__ = ["SPLITS", "DatasetError", "Format", "Record"]
+__all__ = ["SPLITS", "DatasetError", "Entry", "Format", "Reader", "Record"]
 
 SPLITS = ("train", "val", "test")
 """Parts of a dataset."""
@@ -61,6 +61,34 @@ class Record:
         return cls(**{**data, **lists})
 
 
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """An image of a dataset, read when it is wanted.
+
+    Attributes
+    ----------
+    name : str
+    read : callable
+        Gives the `Item`, anew each time; raises `DatasetError` if a file of it is
+        damaged, or not as the format has it.
+    """
+
+    name: str
+    read: Callable[[], Item]
+
+
+class Reader:
+    """Reads one image after the other, for formats that have `entries`."""
+
+    def entries(self, path: Path) -> Iterator[Entry]:
+        """See `Format.entries`."""
+        raise NotImplementedError
+
+    def read(self, path: Path) -> Iterator[Item]:
+        """See `Format.read`."""
+        return (entry.read() for entry in self.entries(path))
+
+
 class Format(Protocol):
     """A format of datasets; its options are the fields of its dataclass."""
 
@@ -96,12 +124,22 @@ class Format(Protocol):
         """
         ...
 
-    def read(self, path: Path) -> Iterator[Item]:
-        """The images of a dataset, one by one.
+    def entries(self, path: Path) -> Iterator[Entry]:
+        """The images of a dataset, in its order; their files are not opened yet.
 
         Raises
         ------
         DatasetError
             If it is not such a dataset; the message names the file and the field.
+        """
+        ...
+
+    def read(self, path: Path) -> Iterator[Item]:
+        """The images of a dataset, read one by one.
+
+        Raises
+        ------
+        DatasetError
+            As `entries` and `Entry.read` do.
         """
         ...

@@ -14,6 +14,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -21,13 +22,14 @@ import numpy as np
 
 from ..io.atomic import replace_text, replacing
 from .class_file import to_indices, write_classes
-from .format import DatasetError, Record
+from .format import DatasetError, Entry, Reader, Record
 from .huggingface_rows import (
     METADATA,
     NAMES,
     item_of,
     kinds_of,
     metadata_of,
+    name_in,
     rows_of,
 )
 from .instances import each
@@ -44,7 +46,7 @@ _FOLDERS: Final = {"train": "train", "val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
-class HuggingFace:
+class HuggingFace(Reader):
     """A folder for ``load_dataset("imagefolder")``, and what it means.
 
     Label maps hold the index of ``id2label.json``, 0 for background; the highest value,
@@ -121,16 +123,17 @@ class HuggingFace:
         replace_text(folder / NAMES, text + "\n")
         write_classes(folder, classes, ignore=_ignore(len(classes)))
 
-    def read(self, path: Path) -> Iterator[Item]:
+    def entries(self, path: Path) -> Iterator[Entry]:
         """Read the parts of such a folder; also without objects and instances."""
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         kinds = kinds_of(path)
         taken: set[str] = set()
         for file in metadata_of(path):
             for where, row in rows_of(file):
-                yield item_of(file, where, row, kinds, taken)
+                name = name_in(row, where, taken)
+                yield Entry(name, partial(item_of, name, file, where, row, kinds))
 
 
 def _ignore(classes: int) -> int:

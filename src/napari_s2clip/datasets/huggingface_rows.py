@@ -27,6 +27,7 @@ __all__ = [
     "item_of",
     "kinds_of",
     "metadata_of",
+    "name_in",
     "rows_of",
 ]
 
@@ -99,28 +100,30 @@ def rows_of(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DatasetError(f"{file}: it is no text ({error})") from None
 
 
+def name_in(row: Mapping[str, Any], where: str, taken: set[str]) -> str:
+    """The name of the image of a row; adds it to those that are taken."""
+    key = _label_key(row) if row.get("file_name") is None else "file_name"
+    return unique_name(_named(row, key, where), taken)
+
+
 def item_of(
-    file: Path,
-    where: str,
-    row: Mapping[str, Any],
-    kinds: Kinds,
-    taken: set[str],
+    name: str, file: Path, where: str, row: Mapping[str, Any], kinds: Kinds
 ) -> Item:
     """What a row says, with the maps that it names.
 
     Parameters
     ----------
+    name : str
+        Of the item.
     file : Path
         With the metadata.
     where : str
         Names the row.
     row : mapping
     kinds : Kinds
-    taken : set of str
-        Names of items so far; that of this one is added.
     """
     classes, ids, ignored = kinds
-    key = next((key for key in _LABELS if row.get(key)), _LABELS[0])
+    key = _label_key(row)
     path = _inside(file, row, key, where)
     values = _map(path)
     ignore = values == ignored
@@ -133,7 +136,7 @@ def item_of(
         image, why = pixels_of(found, labels.shape, row["file_name"])
         notes += why
     return Item(
-        unique_name(row.get("file_name") or row[key], taken),
+        name,
         labels,
         classes,
         image,
@@ -208,11 +211,20 @@ def _map(path: Path) -> NDArray[Any]:
     return values.astype(np.uint8) if values.dtype == np.bool_ else values
 
 
-def _inside(file: Path, row: Mapping[str, Any], key: str, where: str) -> Path:
-    """A file that a row names; the library, too, takes those beside it only."""
+def _label_key(row: Mapping[str, Any]) -> str:
+    return next((key for key in _LABELS if row.get(key)), _LABELS[0])
+
+
+def _named(row: Mapping[str, Any], key: str, where: str) -> str:
     name = row.get(key)
     if not isinstance(name, str) or not name:
         raise DatasetError(f"{where}: {key} must be the path of a file, got {name!r}")
+    return name
+
+
+def _inside(file: Path, row: Mapping[str, Any], key: str, where: str) -> Path:
+    """A file that a row names; the library, too, takes those beside it only."""
+    name = _named(row, key, where)
     parts = PurePosixPath(name.replace("\\", "/")).parts
     drive = Path(name).drive or parts[0].endswith(":")
     if ".." in parts or drive or parts[0].startswith("/"):

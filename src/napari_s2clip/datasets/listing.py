@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +10,7 @@ from .detect import dataset_of, detect
 from .format import DatasetError
 
 if TYPE_CHECKING:
-    from .format import Format
-    from .item import Item
+    from .format import Entry, Format
 
 __all__ = ["Listing", "look"]
 
@@ -33,19 +31,14 @@ class Listing:
     def names(self) -> Iterator[str]:
         """Names of the images, in the order of the dataset.
 
-        One that we wrote lists them; others are read through.
-
         Raises
         ------
         DatasetError
         """
-        known = _listed(self.path)
-        if known is None:
-            known = (item.name for item in self.format.read(self.path))
-        yield from known
+        return (entry.name for entry in self.format.entries(self.path))
 
-    def pick(self, names: Collection[str]) -> Iterator[Item]:
-        """Read the images of these names; reads no further than the last of them.
+    def pick(self, names: Collection[str]) -> Iterator[Entry]:
+        """The images of these names, in the order of the dataset.
 
         Raises
         ------
@@ -53,10 +46,10 @@ class Listing:
             Also if one is not there.
         """
         left = set(names)
-        for item in self.format.read(self.path) if left else ():
-            if item.name in left:
-                left.discard(item.name)
-                yield item
+        for entry in self.format.entries(self.path) if left else ():
+            if entry.name in left:
+                left.discard(entry.name)
+                yield entry
             if not left:
                 return
         if left:
@@ -83,16 +76,3 @@ def look(path: str | Path) -> Listing:
         f"{path}: its format is not known; choose the folder of a dataset, one of "
         f"{', '.join(FORMATS)}"
     )
-
-
-def _listed(path: Path) -> Iterator[str] | None:
-    """Names in the head of a dataset that we wrote; None without one."""
-    head = path / ".s2clip" / "dataset.json"
-    if not head.is_file():
-        return None
-    try:
-        images = json.loads(head.read_bytes())["images"]
-        names = [str(image["name"]) for image in images]
-    except (ValueError, KeyError, TypeError):  # unfinished, or damaged
-        return None
-    return iter(names)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -19,8 +20,16 @@ from numpy.typing import NDArray
 
 from ..io.atomic import replacing_folder
 from ..io.units import standard
-from .format import DatasetError, Record
-from .ome_zarr_read import CLASSES, IGNORE, OBJECTS, RESERVED, item_of, zarrs_of
+from .format import DatasetError, Entry, Reader, Record
+from .ome_zarr_read import (
+    CLASSES,
+    IGNORE,
+    OBJECTS,
+    RESERVED,
+    item_of,
+    name_of,
+    zarrs_of,
+)
 from .own import restored
 from .pictures import NO_IMAGE
 
@@ -37,7 +46,7 @@ _CHUNK: Final = 512
 
 
 @dataclass(frozen=True)
-class OmeZarr:
+class OmeZarr(Reader):
     """OME-Zarr folders; needs the extra ``ome-zarr`` to write."""
 
     name: ClassVar[str] = "ome-zarr"
@@ -93,16 +102,16 @@ class OmeZarr:
     ) -> None:
         """There is nothing that all images share."""
 
-    def read(self, path: Path) -> Iterator[Item]:
+    def entries(self, path: Path) -> Iterator[Entry]:
         """Read a folder with such folders, or one of them.
 
         Labels of others are read if they are named ``classes``, and ``objects``.
         """
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         for folder in zarrs_of(path):
-            yield item_of(folder)
+            yield Entry(name_of(folder), partial(item_of, folder))
 
 
 def _libraries() -> tuple[Any, Any, Any]:

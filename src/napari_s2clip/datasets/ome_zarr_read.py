@@ -20,7 +20,7 @@ from .item import Item
 if TYPE_CHECKING:
     import zarr
 
-__all__ = ["CLASSES", "IGNORE", "OBJECTS", "RESERVED", "item_of", "zarrs_of"]
+__all__ = ["CLASSES", "IGNORE", "OBJECTS", "RESERVED", "item_of", "name_of", "zarrs_of"]
 
 CLASSES: Final = "classes"
 OBJECTS: Final = "objects"
@@ -60,6 +60,12 @@ def zarrs_of(path: Path) -> list[Path]:
     if not found:
         raise DatasetError(f"{path}: there is no folder with the ending .ome.zarr")
     return found
+
+
+def name_of(folder: Path) -> str:
+    """The name of the image of such a folder."""
+    name = folder.name
+    return next(name.removesuffix(e) for e in _ENDINGS if name.endswith(e))
 
 
 def item_of(folder: Path) -> Item:
@@ -119,7 +125,7 @@ def _item(folder: Path, root: zarr.Group, group: zarr.Group) -> Item:
     else:
         notes += ("there is no image beside the labels",)
     return Item(
-        next(folder.name.removesuffix(e) for e in _ENDINGS if folder.name.endswith(e)),
+        name_of(folder),
         labels,
         classes,
         image,

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..io.atomic import replace_text
 from ..io.class_lists import classes_from_dict
-from .format import DatasetError
+from .format import DatasetError, Entry
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
@@ -69,15 +70,15 @@ def facts(item: Item) -> dict[str, Any]:
     }
 
 
-def restored(path: Path, items: Iterable[Item]) -> Iterator[Item]:
-    """Items as a format read them, with what we know of those that we wrote.
+def restored(path: Path, entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Images as a format reads them, with what we know of those that we wrote.
 
     Parameters
     ----------
     path : Path
         What was read: the folder of a dataset, or an index up to one folder below it.
-    items : iterable of Item
-        Those with the name and the size of an image that we wrote get its split,
+    entries : iterable of Entry
+        Items with the name and the size of an image that we wrote get its split,
         source, size of a pixel, provenance, and whether it was edited and reviewed.
         Classes with the ids and names of ours get the rest of theirs.
 
@@ -88,26 +89,27 @@ def restored(path: Path, items: Iterable[Item]) -> Iterator[Item]:
     """
     home = _home(path)
     if home is None:
-        yield from items
+        yield from entries
         return
     index = read_json(index_of(home)) or {}
     try:
         classes = classes_from_dict(index)
     except ValueError as error:
         raise DatasetError(f"{index_of(home)}: {error}") from None
-    for item in items:
-        file = records_of(home) / f"{item.name}.json"
-        data = read_json(file) or {}
-        try:
-            known = _known(data, item) if data else {}
-            if named(classes) == named(item.classes):
-                known["classes"] = classes
-            found = replace(item, **known)
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(
-                f"{file}: it is damaged ({error!r}); remove it"
-            ) from error
-        yield found
+    for entry in entries:
+        yield Entry(entry.name, partial(_restored, entry, records_of(home), classes))
+
+
+def _restored(entry: Entry, records: Path, classes: ClassSet) -> Item:
+    item, file = entry.read(), records / f"{entry.name}.json"
+    data = read_json(file) or {}
+    try:
+        known = _known(data, item) if data else {}
+        if named(classes) == named(item.classes):
+            known["classes"] = classes
+        return replace(item, **known)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatasetError(f"{file}: it is damaged ({error!r}); remove it") from error
 
 
 def size_of(path: Path, name: str) -> tuple[int, int] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -23,7 +24,7 @@ from .coco_files import (
     unique_name,
     write_index,
 )
-from .format import DatasetError, Record
+from .format import DatasetError, Entry, Reader, Record
 from .instances import each, present
 from .item import Item
 from .own import restored
@@ -38,7 +39,7 @@ _COLOURS: Final = 1 << 24
 
 
 @dataclass(frozen=True)
-class Panoptic:
+class Panoptic(Reader):
     """PNG files with segment ids, and one JSON file a split that lists them.
 
     Category ids are class ids, segment ids are instance ids. Background and ignored
@@ -99,14 +100,14 @@ class Panoptic:
         ]
         write_index(folder, "panoptic", records, kinds)
 
-    def read(self, path: Path) -> Iterator[Item]:
-        """See `Format.read`; also files of other programs."""
-        return restored(Path(path), self._read(Path(path)))
+    def entries(self, path: Path) -> Iterator[Entry]:
+        """See `Format.entries`; also files of other programs."""
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         taken: set[str] = set()
         for index, data in load(path, "panoptic", "segments_info"):
-            yield from _items(index, data, taken)
+            yield from _entries(index, data, taken)
 
     def _segments(
         self, item: Item
@@ -133,7 +134,7 @@ class Panoptic:
         return instances, classes, notes
 
 
-def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[Item]:
+def _entries(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[Entry]:
     annotations = field(data, "annotations", list, str(index))
     used: set[int] = set()
     of: dict[int, int] = {}
@@ -145,8 +146,7 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
         of[image_id] = at
         for nth, segment in enumerate(field(annotation, "segments_info", list, here)):
             used.add(number(segment, "category_id", f"{here}.segments_info[{nth}]"))
-    entries = field(data, "categories", list, str(index))
-    classes, known = class_set(entries, used, str(index))
+    kinds = class_set(field(data, "categories", list, str(index)), used, str(index))
     for at, entry in enumerate(field(data, "images", list, str(index))):
         here = f"{index}: images[{at}]"
         file_name = field(entry, "file_name", str, here)
@@ -154,22 +154,31 @@ def _items(index: Path, data: Mapping[str, Any], taken: set[str]) -> Iterator[It
         if image_id not in of:
             raise DatasetError(f"{here}.id: {image_id} has no annotation")
         nth = of.pop(image_id)
-        item = _segmented(index, annotations[nth], nth, (classes, known))
-        found = image_path(index, file_name)
-        image, why = pixels_of(found, item.shape, file_name)
-        yield replace(
-            item,
-            name=unique_name(file_name, taken),
-            image=image,
-            split=part_of_index(index),
-            source=str(found or file_name),
-            notes=(*item.notes, *why),
-        )
+        name = unique_name(file_name, taken)
+        labels = partial(_segmented, index, annotations[nth], nth, kinds)
+        yield Entry(name, partial(_item, name, index, file_name, labels))
     if of:
         at = min(of.values())
         raise DatasetError(
             f"{index}: annotations[{at}].image_id: there is no such image"
         )
+
+
+def _item(
+    name: str, index: Path, file_name: str, segmented: Callable[[], Item]
+) -> Item:
+    """Segments with their image."""
+    item = segmented()
+    found = image_path(index, file_name)
+    image, why = pixels_of(found, item.shape, file_name)
+    return replace(
+        item,
+        name=name,
+        image=image,
+        split=part_of_index(index),
+        source=str(found or file_name),
+        notes=(*item.notes, *why),
+    )
 
 
 def _segmented(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,8 +22,8 @@ from .class_file import (
     to_indices,
     write_classes,
 )
-from .folders import files_of, labelled
-from .format import DatasetError, Record
+from .folders import files_of, labelled, name_of
+from .format import DatasetError, Entry, Reader, Record
 from .own import restored
 from .pictures import read_png, write_image, write_png
 
@@ -34,7 +35,7 @@ __all__ = ["SemanticPNG"]
 
 
 @dataclass(frozen=True)
-class SemanticPNG:
+class SemanticPNG(Reader):
     """Label maps as PNG with a list of classes; objects are not told apart."""
 
     name: ClassVar[str] = "png"
@@ -60,25 +61,30 @@ class SemanticPNG:
         """Write ``classes.json``."""
         write_classes(folder, classes, ignore=_ignore(classes), reduce_zero_label=False)
 
-    def read(self, path: Path) -> Iterator[Item]:
+    def entries(self, path: Path) -> Iterator[Entry]:
         """Read a folder with ``masks``, and ``images`` where there are some."""
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         classes, facts = require_classes(path)
         ignored = facts.get("ignore", _ignore(classes))
         if not isinstance(ignored, int):
             raise DatasetError(f"{path / CLASS_FILE}: ignore must be a whole number")
-        ids = dict(enumerate(classes.ids, 1))
         for file, inside in files_of(path / "masks", ".png"):
-            values = read_png(file)
-            if values.ndim != 2:
-                raise DatasetError(f"{file}: it has colours, not one value a pixel")
-            ignore = values == ignored
-            labels = from_indices(np.where(ignore, 0, values), ids, file)
-            yield labelled(
-                file, inside, path / "images", labels, classes, ignore=ignore
-            )
+            read = partial(_item, path, file, inside, classes, ignored)
+            yield Entry(name_of(inside), read)
+
+
+def _item(
+    path: Path, file: Path, inside: Path, classes: ClassSet, ignored: int
+) -> Item:
+    values = read_png(file)
+    if values.ndim != 2:
+        raise DatasetError(f"{file}: it has colours, not one value a pixel")
+    ignore = values == ignored
+    ids = dict(enumerate(classes.ids, 1))
+    labels = from_indices(np.where(ignore, 0, values), ids, file)
+    return labelled(file, inside, path / "images", labels, classes, ignore=ignore)
 
 
 def _ignore(classes: ClassSet) -> int:

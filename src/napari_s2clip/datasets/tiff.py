@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from ..io.atomic import replacing
 from ..io.units import centimetres
 from .class_file import from_indices, require_classes, write_classes
-from .folders import files_of, labelled
-from .format import DatasetError, Record
+from .folders import files_of, labelled, name_of
+from .format import DatasetError, Entry, Reader, Record
 from .instances import from_ids
 from .own import restored
 from .pictures import NO_IMAGE
@@ -33,7 +34,7 @@ _IGNORE: Final = 65_535
 
 
 @dataclass(frozen=True)
-class Tiff:
+class Tiff(Reader):
     """Compressed TIFF files of images, classes and objects."""
 
     name: ClassVar[str] = "tiff"
@@ -64,43 +65,47 @@ class Tiff:
         """Write ``classes.json``."""
         write_classes(folder, classes, ignore=_IGNORE)
 
-    def read(self, path: Path) -> Iterator[Item]:
+    def entries(self, path: Path) -> Iterator[Entry]:
         """Read a folder with ``classes.json`` and ``labels``."""
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         classes, _ = require_classes(path)
-        ids = {value: value for value in classes.ids}
         for file, inside in files_of(path / "labels", ".tif"):
-            values, facts = _read(file)
-            ignore = values == _IGNORE
-            labels = from_indices(np.where(ignore, 0, values), ids, file)
-            instances: NDArray[np.int32] | None = None
-            of: dict[int, int] = {}
-            attributes: dict[int, dict[str, Any]] = {}
-            notes: tuple[str, ...] = ()
-            objects = path / "instances" / inside
-            if objects.is_file():
-                numbers, about = _read(objects)
-                if numbers.shape != labels.shape:
-                    raise DatasetError(f"{objects}: its size is not that of {file}")
-                instances, of, notes = from_ids(numbers, labels)
-                attributes = _attributes(about, objects)
-            size = facts.get("pixel_size")
-            yield labelled(
-                file,
-                inside,
-                path / "images",
-                labels,
-                classes,
-                ignore=ignore,
-                instances=instances,
-                instance_classes=of,
-                attributes=attributes,
-                notes=notes,
-                pixel_size=(float(size[0]), float(size[1])) if size else None,
-                unit=str(facts.get("unit", "")),
-            )
+            yield Entry(name_of(inside), partial(_item, path, file, inside, classes))
+
+
+def _item(path: Path, file: Path, inside: Path, classes: ClassSet) -> Item:
+    values, facts = _read(file)
+    ignore = values == _IGNORE
+    ids = {value: value for value in classes.ids}
+    labels = from_indices(np.where(ignore, 0, values), ids, file)
+    instances: NDArray[np.int32] | None = None
+    of: dict[int, int] = {}
+    attributes: dict[int, dict[str, Any]] = {}
+    notes: tuple[str, ...] = ()
+    objects = path / "instances" / inside
+    if objects.is_file():
+        numbers, about = _read(objects)
+        if numbers.shape != labels.shape:
+            raise DatasetError(f"{objects}: its size is not that of {file}")
+        instances, of, notes = from_ids(numbers, labels)
+        attributes = _attributes(about, objects)
+    size = facts.get("pixel_size")
+    return labelled(
+        file,
+        inside,
+        path / "images",
+        labels,
+        classes,
+        ignore=ignore,
+        instances=instances,
+        instance_classes=of,
+        attributes=attributes,
+        notes=notes,
+        pixel_size=(float(size[0]), float(size[1])) if size else None,
+        unit=str(facts.get("unit", "")),
+    )
 
 
 def _attributes(facts: dict[str, Any], path: Path) -> dict[int, dict[str, Any]]:

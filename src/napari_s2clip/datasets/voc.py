@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -17,8 +18,8 @@ from numpy.typing import NDArray
 from ..image import to_rgb
 from ..io.atomic import replace_bytes, replace_text
 from .class_file import from_indices, read_classes, to_indices, write_classes
-from .folders import files_of, labelled
-from .format import SPLITS, DatasetError, Record
+from .folders import files_of, labelled, name_of
+from .format import SPLITS, DatasetError, Entry, Reader, Record
 from .instances import from_ids, lost
 from .own import restored
 from .pictures import NO_IMAGE, read_png, write_png
@@ -36,7 +37,7 @@ _LONGEST: Final = 65_500  # px, of a JPEG
 
 
 @dataclass(frozen=True)
-class Voc:
+class Voc(Reader):
     """Pascal VOC segmentation, as torchvision's ``VOCSegmentation`` reads it."""
 
     name: ClassVar[str] = "voc"
@@ -104,34 +105,45 @@ class Voc:
         replace_text(folder / "labelmap.txt", "\n".join(lines) + "\n")
         write_classes(folder, classes, ignore=_VOID)
 
-    def read(self, path: Path) -> Iterator[Item]:
+    def entries(self, path: Path) -> Iterator[Entry]:
         """Read a folder with ``SegmentationClass`` and a list of classes."""
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         found = read_classes(path)
         classes, colours = label_map(path) if found is None else (found[0], None)
         splits = _splits(path)
-        ids = dict(enumerate(classes.ids, 1))
         for file, inside in files_of(path / "SegmentationClass", ".png"):
-            values = _indices(file, colours)
-            ignore = values == _VOID
-            labels = from_indices(np.where(ignore, 0, values), ids, file)
-            instances, of, notes = _objects(
-                path / "SegmentationObject" / inside, labels
-            )
-            yield labelled(
-                file,
-                inside,
-                path / "JPEGImages",
-                labels,
-                classes,
-                ignore=ignore,
-                instances=instances,
-                instance_classes=of,
-                split=splits.get(inside.stem),
-                notes=notes,
-            )
+            split = splits.get(inside.stem)
+            read = partial(_item, path, file, inside, classes, colours, split)
+            yield Entry(name_of(inside), read)
+
+
+def _item(
+    path: Path,
+    file: Path,
+    inside: Path,
+    classes: ClassSet,
+    colours: list[tuple[int, ...]] | None,
+    split: str | None,
+) -> Item:
+    values = _indices(file, colours)
+    ignore = values == _VOID
+    ids = dict(enumerate(classes.ids, 1))
+    labels = from_indices(np.where(ignore, 0, values), ids, file)
+    instances, of, notes = _objects(path / "SegmentationObject" / inside, labels)
+    return labelled(
+        file,
+        inside,
+        path / "JPEGImages",
+        labels,
+        classes,
+        ignore=ignore,
+        instances=instances,
+        instance_classes=of,
+        split=split,
+        notes=notes,
+    )
 
 
 def _write_jpeg(path: Path, item: Item, image: NDArray[Any]) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ cutting off and rounding give its column and row.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
 
@@ -20,8 +21,8 @@ from ..io.atomic import replace_text
 from ..io.class_lists import names_by_number, parse_yaml
 from .class_file import read_classes, write_classes
 from .contours import Polygon, fill, join, outlines
-from .folders import files_of, image_of, part_of
-from .format import SPLITS, DatasetError, Record
+from .folders import files_of, image_of, name_of, part_of
+from .format import SPLITS, DatasetError, Entry, Reader, Record
 from .instances import each, lost, present
 from .item import Item
 from .own import restored, size_of
@@ -34,7 +35,7 @@ _INDEX: Final = "data.yaml"
 
 
 @dataclass(frozen=True)
-class Yolo:
+class Yolo(Reader):
     """YOLO segmentation, as Ultralytics reads it.
 
     Attributes
@@ -108,14 +109,14 @@ class Yolo:
         replace_text(folder / _INDEX, text)
         write_classes(folder, classes)
 
-    def read(self, path: Path) -> Iterator[Item]:
+    def entries(self, path: Path) -> Iterator[Entry]:
         """Read a folder with ``data.yaml``, ``labels`` and ``images``.
 
         Images may be missing where we know their size, because we wrote them.
         """
-        return restored(Path(path), self._read(Path(path)))
+        return restored(Path(path), self._entries(Path(path)))
 
-    def _read(self, path: Path) -> Iterator[Item]:
+    def _entries(self, path: Path) -> Iterator[Entry]:
         index = path / _INDEX if path.is_dir() else path
         home = index.parent
         classes = _classes(index)
@@ -123,16 +124,23 @@ class Yolo:
         folders = [home / "labels", *sorted(home.glob("*/labels"))]
         for folder in [f for f in folders if f.is_dir()] or folders[:1]:
             split = part_of([folder.parent.name])
+            images = folder.with_name("images")
             for file, inside in files_of(folder, ".txt"):
-                images = folder.with_name("images")
-                item = _item(file, inside, images, classes, home)
-                yield replace(item, split=item.split or split)
+                yield Entry(
+                    name_of(inside),
+                    partial(_item, file, inside, images, classes, home, split),
+                )
 
 
 def _item(
-    file: Path, inside: Path, images: Path, classes: ClassSet, home: Path
+    file: Path,
+    inside: Path,
+    images: Path,
+    classes: ClassSet,
+    home: Path,
+    split: str | None,
 ) -> Item:
-    name = file.name.removesuffix(".txt")
+    name = name_of(inside)
     found = image_of(images, inside)
     shape = found[0].shape[:2] if found else size_of(home, name)
     if shape is None:
@@ -160,7 +168,7 @@ def _item(
         image=found[0] if found else None,
         instances=instances,
         instance_classes={n: v for n, v in of.items() if n in kept},
-        split=part_of(inside.parts[:-1]),
+        split=part_of(inside.parts[:-1]) or split,
         source=str(found[1] if found else file),
         notes=() if found else (NO_IMAGE,),
     )
