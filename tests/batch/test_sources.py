@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from PIL import Image
 
 from napari_s2clip.batch import find_inputs, run_job
 from napari_s2clip.batch.finished import FinishedImage, finished_images
-from napari_s2clip.batch.sources import Reading, moved_to
+from napari_s2clip.batch.reading import Reading
+from napari_s2clip.batch.sources import Sources, moved_to
 from napari_s2clip.batch.training import FolderItems
 from napari_s2clip.datasets import DatasetWriter, SemanticPNG
 from napari_s2clip.datasets.export import export_items
@@ -23,7 +25,7 @@ from .conftest import photo
 
 def test_a_file_is_found_with_the_most_of_its_folders(tmp_path: Path) -> None:
     source = Path("/data/set/day 1/a.png")
-    assert moved_to(source, tmp_path) == tmp_path / "a.png"
+    assert moved_to(source, tmp_path) is None
     alone = photo(tmp_path / "a.png")
     assert moved_to(source, tmp_path) == alone
     inside = photo(tmp_path / "day 1" / "a.png")
@@ -51,17 +53,64 @@ def test_images_of_one_name_find_their_own_pixels(job, model, tmp_path: Path) ->
     assert items.skipped == []
 
 
-def test_one_file_is_not_the_image_of_two(job, model, tmp_path: Path) -> None:
+def test_no_way_back_is_followed(tmp_path: Path) -> None:
+    photo(tmp_path / "slides" / "a.png")
+    inside = photo(tmp_path / "new" / "a.png")
+    source = Path("/x/work/../slides/a.png")
+    assert moved_to(source, tmp_path / "new") == inside
+
+
+@pytest.fixture
+def two(job, model, tmp_path: Path) -> Path:
+    """Results of two images of one name, in folders of their own."""
     for number, name in enumerate(("one", "two")):
         photo(tmp_path / "in" / name / "a.png", number)
-    out, moved = tmp_path / "out", photo(tmp_path / "moved" / "a.png").parent
-    list(run_job(job, find_inputs([tmp_path / "in"]), out, model=model))
-    items = FolderItems(finished_images(out), sources=moved)
-    assert [item.name for item in items] == ["one__a"]
-    ((name, reason),) = items.skipped
-    assert name == "two/a"
-    assert reason.startswith(f"{moved / 'a.png'} was found for one/a already; give a")
-    assert len(list(items)) == 1  # as often as one likes
+    list(run_job(job, find_inputs([tmp_path / "in"]), tmp_path / "out", model=model))
+    return tmp_path / "out"
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_one_file_is_not_the_image_of_two(
+    two: Path, tmp_path: Path, journal: bool
+) -> None:
+    (tmp_path / "in").rename(tmp_path / "gone")
+    if not journal:
+        shutil.rmtree(two / ".s2clip")
+    moved = photo(tmp_path / "moved" / "a.png").parent
+    items = FolderItems(finished_images(two), sources=moved)
+    for _ in range(2):  # as often as one likes
+        assert [(i.name, i.image is None) for i in items] == [
+            ("one__a", True),
+            ("two__a", True),
+        ]
+        assert [name for name, _ in items.skipped] == ["one/a", "two/a"]
+        first, second = (tmp_path / "in" / name / "a.png" for name in ("one", "two"))
+        assert items.skipped[1][1] == (
+            f"no image: {moved / 'a.png'} may be {second} or {first}"
+        )
+
+
+def test_what_is_in_its_place_is_taken_from_there(two: Path, tmp_path: Path) -> None:
+    """One of two was moved; the file is not that of the other."""
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / "in" / "one" / "a.png").rename(moved / "a.png")
+    one, other = (Sources(two, moved).find(i).path for i in finished_images(two))
+    assert (one, other) == (moved / "a.png", tmp_path / "in" / "two" / "a.png")
+
+
+def test_an_empty_folder_costs_no_labels(two: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").rename(tmp_path / "gone")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    items = FolderItems(finished_images(two), sources=empty)
+    assert len(list(items)) == 2
+    assert [why for _, why in items.skipped] == [
+        f"no image: {empty / 'a.png'} is not there"
+    ] * 2
+    items = FolderItems(finished_images(two), sources=empty, with_images=False)
+    assert len(list(items)) == 2
+    assert items.skipped == []
 
 
 def test_images_are_exported_as_they_were_segmented(job, model, tmp_path: Path) -> None:

@@ -238,7 +238,9 @@ def test_an_image_that_breaks_off_is_damaged(tmp_path, kind, size):
     path = tmp_path / f"a.{kind.lower()}"
     Image.new("RGB", (64, 64)).save(path)
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(ValueError, match=f"damaged .it begins as {kind} and breaks"):
+    with pytest.raises(
+        ValueError, match=f"damaged, or of a kind of {kind} that cannot be read"
+    ):
         read_image(path)
 
 

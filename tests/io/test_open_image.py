@@ -224,6 +224,27 @@ def test_ome_zarr(tmp_path, version, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("scale", "size"),
+    [
+        ([0, 0.5, 0.25], (0.5, 0.25)),  # what other axes have does not matter
+        ([1, 0, 0.25], None),
+        ([1, float("inf"), 0.25], None),
+        ([0.5, 0.25], None),
+    ],
+)
+def test_lengths_of_pixels_are_lengths(tmp_path, scale, size):
+    path = ome_zarr(tmp_path / "a.zarr")
+    group = zarr.open_group(str(path), mode="r+")
+    about = group.attrs["ome"]
+    steps = [{"type": "scale", "scale": scale}]
+    about["multiscales"][0]["datasets"][0]["coordinateTransformations"] = steps
+    group.attrs["ome"] = about
+    with open_image(path) as opened:
+        assert opened.pixel_size == size
+        assert opened.unit == ("um" if size else "")
+
+
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"ome": {"plate": {}}}, "it is a plate; give the fields in it"),
@@ -254,6 +275,23 @@ def test_ome_zarr(tmp_path, version, monkeypatch):
                 }
             },
             "the last two must be y and x",
+        ),
+        *(
+            (
+                {
+                    "ome": {
+                        "multiscales": [
+                            {
+                                "datasets": [{"path": "0"}],
+                                "axes": AXES,
+                                "coordinateTransformations": wrong,
+                            }
+                        ]
+                    }
+                },
+                "coordinateTransformations must be numbers",
+            )
+            for wrong in (5, [{"scale": [None, 1, 1]}], [{"scale": ["a", 1, 1]}])
         ),
     ],
 )

@@ -18,8 +18,10 @@ from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 from napari_s2clip import Segmentation, cli
+from napari_s2clip._qt import folder_panel
 from napari_s2clip._qt.widget import S2CLIPWidget
 from napari_s2clip.batch.finished import FinishedImage
+from napari_s2clip.io.overlay import overlay
 from napari_s2clip.io.results import Stack, write_segmentation
 from napari_s2clip.layers import KEY, outputs_of
 from napari_s2clip.results import REGION_COLUMNS
@@ -349,6 +351,10 @@ def test_contrast_may_be_the_same_for_all(
     assert "Contrast: give the value that becomes black" in said(page.status)
     row.box.activated.emit(1)  # chosen by hand
     assert (row.black.text(), row.white.text()) == ("100", "3900.5")
+    viewer.layers["bright"].contrast_limits = (1000.000025, 3900.50000125)
+    row.box.activated.emit(1)
+    assert row.limits() == (1000.000025, 3900.50000125)  # to the last digit
+    row.black.setText("100")
     row.white.setText("50")
     assert "white must be a larger value" in page.about.text()
     row.white.setText("4000")
@@ -716,6 +722,111 @@ def test_pictures_that_cannot_be_drawn_are_told(
     assert not folder.unsaved
 
 
+def held(monkeypatch: pytest.MonkeyPatch, name: str) -> threading.Event:
+    """Lets a function of a thread wait until the event is set."""
+    go = threading.Event()
+    real = getattr(folder_panel, name)
+
+    def waits(*args: Any) -> Any:
+        found = real(*args)
+        go.wait(20)
+        return found
+
+    monkeypatch.setattr(folder_panel, name, waits)
+    return go
+
+
+def test_nobody_paints_while_changes_are_discarded(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = widget.batch.folder
+    before = in_file(reviewing)
+    paint(widget)
+    # Another program was faster, so saving anew would replace what it wrote.
+    theirs = tifffile.imread(reviewing / "photo0_refined.tif")
+    tifffile.imwrite(reviewing / "photo0_refined.tif", theirs)
+    click(folder.save_button)
+    wait(widget)
+    assert "another program" in said(folder.status)
+    go = held(monkeypatch, "load")
+    click(folder.discard_button)
+    assert folder.layer is None
+    assert not widget._viewer.layers
+    go.set()
+    wait(widget)
+    assert refined(widget).data[0, 0] == before == in_file(reviewing)
+    assert not folder.unsaved
+    value = paint(widget)
+    click(folder.save_button)
+    wait(widget)
+    assert said(folder.status) == "Saved"
+    assert in_file(reviewing) == value
+
+
+def test_what_is_painted_while_the_image_is_read_again_stays(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = widget.batch.folder
+    go = held(monkeypatch, "load")
+    folder.reload()
+    qtbot.wait(50)
+    value = paint(widget)
+    go.set()
+    wait(widget)
+    assert in_file(reviewing) == value
+    assert refined(widget).data[0, 0] == value
+    value = paint(widget)
+    click(folder.save_button)
+    wait(widget)
+    assert said(folder.status) == "Saved"
+    assert in_file(reviewing) == value
+
+
+def test_two_saves_at_once_are_one_after_the_other(
+    widget: S2CLIPWidget, reviewing: Path, tmp_path: Path, wait: Any, click: Any
+) -> None:
+    """The second one does not take the first for another program."""
+    folder = widget.batch.folder
+    value = paint(widget)
+    folder.export_button.setChecked(True)
+    folder.export.format.setCurrentText("png")
+    folder.export.out.setText(str(tmp_path / "set"))
+    click(folder.save_button)
+    assert folder.busy
+    folder.export.button.click()
+    wait(widget)
+    assert folder.export.summary.said().startswith("4 images")
+    assert in_file(reviewing) == value
+    assert "another program" not in said(folder.status)
+
+
+def test_a_contact_sheet_that_cannot_be_written_is_told_on_the_job(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device", "contact-sheet.html")
+
+    monkeypatch.setattr("napari_s2clip.batch.summary.write_summary", full)
+    paint(widget)
+    click(widget.batch.folder.back_button)
+    wait(widget)
+    assert widget.batch.job.status.isVisible()
+    assert "contact-sheet.html: the disk is full" in said(widget.batch.job.status)
+
+
 def test_another_program_is_asked_about_once(
     widget: S2CLIPWidget, reviewing: Path, wait: Any, click: Any
 ) -> None:
@@ -860,11 +971,17 @@ def test_images_that_were_moved_are_found(
     wait(widget)
     np.testing.assert_array_equal(folder.layer.data, pixels)
     assert refined(widget).data[0, 0] == in_file(done) == value
-    assert not folder.find_button.isVisible()
+    assert folder.find_button.isVisible()  # for whoever chose the wrong one
     assert said(folder.status) == ""
     click(folder.next_button)
     wait(widget)
     assert folder.layer.data.any()
+    # What was corrected while its image was lost has its pictures by now.
+    labels = tifffile.imread(done / "photo0_refined.tif")
+    np.testing.assert_array_equal(
+        np.asarray(Picture.open(done / "photo0_refined.png")),
+        overlay(pixels, labels, CLASSES),
+    )
     # The export finds them too.
     folder.export_button.setChecked(True)
     folder.export.format.setCurrentText("png")

@@ -105,7 +105,8 @@ class BatchForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
-        for button in (self.sheet_button, self.review_button):
+        halves = (self.folder_button, self.files_button)
+        for button in (*halves, self.sheet_button, self.review_button):
             button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         for widget in (
             *(self.about, self.overwrite, self.pictures, self.planned),

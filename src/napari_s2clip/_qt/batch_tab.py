@@ -42,6 +42,7 @@ class BatchTab(QWidget):
         self.folder.opened.connect(self._show_folder)
         self.folder.closed.connect(self._show_job)
         self.folder.refused.connect(self.job.refuse)
+        self.folder.told.connect(self.job.refuse)
 
     @property
     def busy(self) -> bool:

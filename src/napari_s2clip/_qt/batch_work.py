@@ -15,7 +15,7 @@ from ..batch import (
     Outcome,
     find_inputs,
     run_job,
-    summary_if_stopped,
+    with_summary,
     write_summary,
 )
 from ..batch.journal import Journal
@@ -220,17 +220,17 @@ def run(
         facts["device"], facts["precision"] = str(model.device), model.precision
         return model
 
-    out = request.out
-    with engine.lent(choice), summary_if_stopped(out, job.classes, facts):
-        for outcome in run_job(
+    with engine.lent(choice):
+        outcomes = run_job(
             job,
             inputs,
-            out,
+            request.out,
             model=load,
             overwrite=request.overwrite,
             progress=reports.on_progress,
             cancel=cancel,
-        ):
+        )
+        for outcome in with_summary(outcomes, request.out, job.classes, facts):
             reports.outcomes.append(outcome)
     summary, sheet = write_summary(request.out, job.classes, facts)
     return Finished(summary, sheet)

@@ -105,4 +105,4 @@ class ContrastRow(QWidget):
         found = self.suggest() if self.box.currentData() == "same" else None
         if found is not None:
             for edit, value in zip((self.black, self.white), found, strict=True):
-                edit.setText(f"{value:g}" if value % 1 else f"{value:.0f}")
+                edit.setText(repr(value) if value % 1 else f"{value:.0f}")

@@ -121,7 +121,8 @@ class FolderForm(QWidget):
             _row((self.reviewed, 1), (self.save_button, 0), (self.export_button, 0))
         )
         layout.addWidget(self.status)
-        layout.addLayout(_row((self.discard_button, 1), (self.find_button, 1)))
+        layout.addWidget(self.discard_button)
+        layout.addWidget(self.find_button)
         layout.addWidget(self.export)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
 from ..batch.listing import Listed
 from .folder_form import FolderForm
 from .image_table import Row
+
+if TYPE_CHECKING:
+    from ..batch.sources import Sources
 
 __all__ = ["FolderList"]
 
@@ -26,6 +29,8 @@ class FolderList(FolderForm):
         Which of them was opened last; -1 for none.
     moved : Path or None
         Where the images are, if they were moved.
+    sources : Sources or None
+        Finds them; None until one was opened.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -34,6 +39,7 @@ class FolderList(FolderForm):
         self.listed: list[Listed] = []
         self.number = -1
         self.moved: Path | None = None
+        self.sources: Sources | None = None
         self.search.textChanged.connect(self.show_list)
         self.filter.currentIndexChanged.connect(self.show_list)
 

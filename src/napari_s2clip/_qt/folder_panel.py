@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ..batch.finished import FinishedImage
 from ..batch.listing import Listed, list_results
+from ..batch.sources import Sources
 from ..errors import sentence
 from ..progress import Cancelled, CancelToken
 from .canvas_keys import CanvasKeys
@@ -190,17 +191,25 @@ class FolderPanel(FolderSaving):
             self._say(listed.error)
             return
         self._say("Opening…")
-        image, moved = FinishedImage(folder, listed.name), self.moved
-        self._jobs.start(
-            lambda: load(image, moved), lambda job: self._on_loaded(number, job)
-        )
+        image = FinishedImage(folder, listed.name)
+        moved, known = self.moved, self.sources
+
+        def work() -> tuple[Loaded, Sources]:
+            sources = Sources(folder, moved) if known is None else known
+            return load(image, sources), sources
+
+        self._jobs.start(work, lambda job: self._on_loaded(number, job))
 
     def _on_loaded(self, number: int, job: Job) -> None:
+        if job.error is None:
+            loaded, self.sources = job.value
         if self.unsaved and job.error is None:
-            # Somebody painted while it was read.
-            self.save(lambda: self._show(number, job.value))
+            # Somebody painted while it was read. If it is the same image, what was
+            # read is not what there is now.
+            again = number == self.number
+            self.save(self.reload if again else lambda: self._show(number, loaded))
         elif job.error is None:
-            self._show(number, job.value)
+            self._show(number, loaded)
         else:
             self.number = number
             self._leave_image()
@@ -214,6 +223,8 @@ class FolderPanel(FolderSaving):
             self.shown.show(self.listed[number].name, loaded)
         except ValueError as error:
             self._say(sentence(error))
+            self._offer()
+            self._enable()
             return
         self.reviewed.setChecked(bool(loaded.opened.reviewed))
         self.shown.unsaved = False
@@ -221,6 +232,8 @@ class FolderPanel(FolderSaving):
         self._say(loaded.note)
         self._offer()
         self._enable()
+        if self.moved is not None and self.listed[number].edited:
+            self._draw(loaded.opened.image)  # nobody could while it was lost
 
     def _leave_image(self) -> None:
         """Take the image out of the viewer; everything of it is saved."""
@@ -239,6 +252,7 @@ class FolderPanel(FolderSaving):
 
     def _set_moved(self, moved: Path | None) -> None:
         self.moved = self.export.moved = moved
+        self.sources = None
 
     def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]
         """Follow the panel into another window."""

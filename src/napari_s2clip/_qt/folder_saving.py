@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QWidget
 
 from ..batch import refresh_summary
-from ..batch.corrections import ResultsChanged, save_corrections
+from ..batch.corrections import ResultsChanged, same_tables, save_corrections
 from ..batch.listing import look_at
 from ..batch.redraw import redraw
 from ..errors import sentence
@@ -43,6 +44,9 @@ class FolderSaving(FolderList):
     shown : ShownImage
         The image that is open.
     """
+
+    told = Signal(str)
+    """Something to say when the folder is closed."""
 
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -85,6 +89,9 @@ class FolderSaving(FolderList):
 
         Where it fails the image stays, with a sentence.
         """
+        if self.busy:  # what is under way may change what is there to be saved
+            self._jobs.start(lambda: None, lambda _: self.save(then))
+            return
         opened = self.shown.opened
         if opened is None or not self.shown.present:
             then()
@@ -123,8 +130,8 @@ class FolderSaving(FolderList):
             listed = self.listed[self.number] = look_at(saved.image)
             self.table.images.update({self.number: row_of(listed)})
             self.show_count()
-            classes = saved.annotations.classes, before.annotations.classes
-            if saved.digests != before.digests or classes[0] != classes[1]:
+            self._corrected = True
+            if _looks_otherwise(saved, before):
                 self._draw(saved.image)
         then()
 
@@ -135,14 +142,15 @@ class FolderSaving(FolderList):
     def discard(self) -> None:
         """Open the image as it was saved last; what was changed since is lost."""
         if self.layer is not None and not self.busy:
-            self.shown.unsaved = False
+            self.shown.leave()  # so that nobody paints until it is there again
+            self._offer()
             self.reload()
 
     def _offer(self, *, discard: bool = False) -> None:
         """Show what can be done where something went wrong."""
         self._force = self._force and discard
         self.discard_button.setVisible(discard)
-        self.find_button.setVisible(self.shown.lost)
+        self.find_button.setVisible(self.shown.lost or self.moved is not None)
 
     def _on_removing(self) -> None:
         """Save while all layers are there; some may go for good."""
@@ -151,21 +159,27 @@ class FolderSaving(FolderList):
 
     def _draw(self, image: FinishedImage) -> None:
         """Let the pictures of an image follow its maps, beside all that is done."""
-        self._corrected = True
-        moved = self.moved
-        self._drawing.start(lambda: redraw(image, moved), self._on_drawn)
+        sources = self.sources
+        self._drawing.start(lambda: redraw(image, sources), self._on_drawn)
+
+    def _on_drawn(self, job: Job) -> None:
+        if job.error is not None:
+            words = f"The pictures are not up to date: {sentence(job.error)}"
+            before = self.status.text() if self.unsaved else ""
+            self._say(f"{before}\n{words}".strip())
 
     def _tell_summary(self) -> None:
         """Count again what a folder holds, if it was corrected."""
         folder = self.folder
         if self._corrected and folder is not None:
-            self._drawing.start(lambda: refresh_summary(folder), self._on_drawn)
+            self._drawing.start(lambda: refresh_summary(folder), self._on_counted)
         self._corrected = False
 
-    def _on_drawn(self, job: Job) -> None:
-        # Of folders that no job has written there is no summary.
-        if job.error is not None and not isinstance(job.error, FileNotFoundError):
-            self._say(f"The pictures are not up to date: {sentence(job.error)}")
+    def _on_counted(self, job: Job) -> None:
+        if job.error is not None:
+            self.told.emit(
+                f"The contact sheet is not up to date: {sentence(job.error)}"
+            )
 
     def flush(self) -> None:
         """Save now, and wait for it."""
@@ -180,3 +194,14 @@ class FolderSaving(FolderList):
     def _say(self, text: str) -> None:
         self.status.setText(breakable(text))
         self.status.setVisible(bool(text))
+
+
+def _looks_otherwise(saved: OpenedResults, before: OpenedResults) -> bool:
+    """Whether pictures of the maps are other ones now."""
+    now, then = saved.annotations, before.annotations
+    table = now.region_table
+    return (
+        saved.digests != before.digests
+        or now.classes != then.classes
+        or (table is not None and not same_tables(table, then.region_table))
+    )

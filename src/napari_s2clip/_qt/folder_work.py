@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ..batch.reopen import open_results
-from ..batch.sources import source_of
 from ..io.open_image import open_image
 from ..layers import Picture
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..batch.finished import FinishedImage
     from ..batch.reopen import OpenedResults
+    from ..batch.sources import Sources
     from ..io.opened import OpenedImage
 
 __all__ = ["Loaded", "load"]
@@ -52,14 +50,13 @@ class Loaded:
     close: Callable[[], None] = lambda: None
 
 
-def load(image: FinishedImage, moved: Path | None = None) -> Loaded:
+def load(image: FinishedImage, sources: Sources) -> Loaded:
     """Read an image and its results; the labels alone where the image is lost.
 
     Parameters
     ----------
     image : FinishedImage
-    moved : Path, optional
-        See `source_of`.
+    sources : Sources
 
     Raises
     ------
@@ -70,13 +67,13 @@ def load(image: FinishedImage, moved: Path | None = None) -> Loaded:
     image = opened.image
     shape = tuple(next(iter(opened.annotations.maps.values())).shape)
     size, _ = image.pixel_size
-    source = source_of(image, moved)
-    if source is None or not source.exists():
+    located = sources.find(image)
+    source = located.path
+    if source is None:
         nothing = np.broadcast_to(np.uint8(0), shape)
-        where = "its image is not known" if source is None else f"{source} is not there"
-        note = f"{where}; the labels are shown without it"
+        note = f"{located.why}; the labels are shown without it"
         picture = Picture(nothing, pixel_size=size)
-        return Loaded(opened, picture, note, source is not None)
+        return Loaded(opened, picture, note, image.source is not None)
     file = open_image(source)
     try:
         axis = file.channel_axis

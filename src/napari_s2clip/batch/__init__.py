@@ -14,7 +14,7 @@ from .summary import (
     FolderSummary,
     refresh_summary,
     summarise,
-    summary_if_stopped,
+    with_summary,
     write_summary,
 )
 
@@ -32,6 +32,6 @@ __all__ = [
     "refresh_summary",
     "run_job",
     "summarise",
-    "summary_if_stopped",
+    "with_summary",
     "write_summary",
 ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..closing import Closing
 from ..errors import EXPECTED
+from .edited import EditedError
 from .inputs import Input
 
 if TYPE_CHECKING:
@@ -159,8 +160,8 @@ class ClusterLine:
         self._key = f"napari-s2clip-{job.fingerprint}-{os.urandom(4).hex()}"
         self._begun: list[Any] = []
 
-    def start(self, item: Input) -> _Remote:
-        """Send an image to the cluster."""
+    def start(self, item: Input, *, guarded: bool = False) -> _Remote:
+        """Send an image to the cluster; see `Line.start`."""
         from .worker import work
 
         self._teller.begin(item.name)
@@ -169,6 +170,7 @@ class ClusterLine:
             work,
             absolute,
             self._out,
+            guarded,
             key=f"{self._key}-{item.name}",
             retries=_RETRIES,
             pure=False,
@@ -210,11 +212,13 @@ class _Remote:
         from distributed.client import FutureCancelledError
 
         try:
-            *_, problem = self._future.result()
+            _, told, problem = self._future.result()
         except KilledWorker:
             return RuntimeError("the workers that took it died")
         except (CancelledError, FutureCancelledError) as error:
             return RuntimeError(f"the cluster gave it up ({error})")
         except EXPECTED as error:
             return error
+        if "kept" in told:
+            return EditedError(told["kept"])
         return RuntimeError(problem) if problem else None

@@ -30,12 +30,12 @@ from .reopen import (
     position_of,
     stamp_of,
 )
-from .written import keep_written
+from .written import keep_written, mark_corrected
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CorrectionsError", "ResultsChanged", "save_corrections"]
+__all__ = ["CorrectionsError", "ResultsChanged", "same_tables", "save_corrections"]
 
 
 class CorrectionsError(ValueError):
@@ -95,7 +95,7 @@ def save_corrections(
     digests = {**opened.digests, **{s: digest_of(m) for s, m in maps.items()}}
     changed = [s for s in maps if digests[s] != opened.digests[s]]
     table = annotations.region_table
-    new_table = table is not None and not _same(table, before.region_table)
+    new_table = table is not None and not same_tables(table, before.region_table)
     review = _decisions(annotations.review)
     same = reviewed == opened.reviewed and review == _decisions(before.review)
     if not changed and not new_table and same and annotations.classes == before.classes:
@@ -104,6 +104,7 @@ def save_corrections(
         if not force:
             _refuse_changed(opened, image)
         description = dict(image.description)
+        mark_corrected(image)
         with ExitStack() as files:
             # What is opened first takes its place last.
             about = files.enter_context(replacing(image.path(".json")))
@@ -129,6 +130,8 @@ def save_corrections(
                 "reviewed": bool(reviewed),
                 "review": plain(review, "review"),
             }
+            if annotations.classes != before.classes:
+                pixels = {s: _of_classes(n, annotations) for s, n in pixels.items()}
             if pixels:
                 description["pixels"] = pixels
             text = json.dumps(
@@ -176,7 +179,8 @@ def _plain_table(table: pd.DataFrame, image: FinishedImage) -> pd.DataFrame:
     return table[[name for name in names if name in table]]
 
 
-def _same(table: pd.DataFrame, other: pd.DataFrame | None) -> bool:
+def same_tables(table: pd.DataFrame, other: pd.DataFrame | None) -> bool:
+    """Whether two tables say the same of their regions."""
     if other is None or len(table) != len(other):
         return False
     one, two = (
@@ -217,6 +221,12 @@ class _Planes:
 def _decisions(review: Mapping[str, Any]) -> Mapping[str, Any]:
     """Decisions of a review; empty where nothing is decided."""
     return review if review.get("regions") else {}
+
+
+def _of_classes(pixels: Any, annotations: Annotations) -> dict[str, int]:
+    """Pixels by label value, of the classes that there are."""
+    known = pixels if isinstance(pixels, dict) else {}
+    return {str(v): known.get(str(v), 0) for v in (0, *annotations.classes.ids)}
 
 
 def _by_class(

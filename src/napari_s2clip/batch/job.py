@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
 from ..tiles import Tiling
-from .sources import Reading
+from .reading import Reading
 
 if TYPE_CHECKING:
     from ..classes import ClassSet

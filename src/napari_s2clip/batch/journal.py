@@ -119,6 +119,7 @@ class Journal(Closing):
         self.fingerprint = job.fingerprint
         self.entries = read_entries(out)
         self.changed = False
+        self._before: dict[str, dict[str, Any]] = {}
         self._read = self._size()
         self._lock = FileLock(out / OWN_FOLDER / "lock")
         self._file: IO[bytes] | None = None
@@ -183,14 +184,18 @@ class Journal(Closing):
             return False
         return all((self.out / file).exists() for file in entry.get("files", ()))
 
+    def is_finished(self, item: Input) -> bool:
+        """Whether what is there is all of what a job has written."""
+        return self.entries.get(item.name, {}).get("event") == "done"
+
     def is_ours(self, item: Input) -> bool:
         """Whether files under its name are from jobs, finished or not."""
         return bool(self.entries.get(item.name, {}).get("ours"))
 
     def is_of_this_job(self, item: Input) -> bool:
         """Whether what is there is from a job like this one."""
-        entry = self.entries.get(item.name, {})
-        return entry.get("event") != "done" or entry.get("job") == self.fingerprint
+        job = self.entries.get(item.name, {}).get("job")
+        return not self.is_finished(item) or job == self.fingerprint
 
     def digests(self, item: Input) -> dict[str, str]:
         """What its maps were known by when they were written last."""
@@ -199,6 +204,8 @@ class Journal(Closing):
     def begin(self, item: Input) -> None:
         """Note that an image is about to be written."""
         before = self.digests(item)
+        if item.name in self.entries:
+            self._before[item.name] = self.entries[item.name]
         self._note({"event": "begin", "name": item.name, "ours": True, "maps": before})
 
     def done(
@@ -228,6 +235,10 @@ class Journal(Closing):
                 "files": files,
             }
         )
+
+    def kept(self, item: Input) -> None:
+        """Note that nothing was written of an image that was begun."""
+        self._note(self._before.get(item.name, {"event": "begin", "name": item.name}))
 
     def failed(self, item: Input, reason: str) -> None:
         """Note why there is nothing new of an image."""

@@ -43,8 +43,15 @@ class Line(Protocol):
     in_work: int
     """So many images at a time, from 1."""
 
-    def start(self, item: Input) -> Pending:
-        """Begin with an image."""
+    def start(self, item: Input, *, guarded: bool = False) -> Pending:
+        """Begin with an image.
+
+        Parameters
+        ----------
+        item : Input
+        guarded : bool
+            Whether there are finished results that somebody may be editing.
+        """
         ...
 
     def stop(self) -> None:
@@ -92,9 +99,9 @@ class LocalLine:
         self._device = ThreadPoolExecutor(1, "napari-s2clip model")
         self._writers = ThreadPoolExecutor(several, "napari-s2clip write")
 
-    def start(self, item: Input) -> Future[Written]:
-        """Begin with an image."""
-        read = self._readers.submit(self._read, item)
+    def start(self, item: Input, *, guarded: bool = False) -> Future[Written]:
+        """See `Line.start`."""
+        read = self._readers.submit(self._read, item, guarded)
         found = self._device.submit(self._compute, read)
         return self._writers.submit(self._write, read, found)
 
@@ -107,9 +114,10 @@ class LocalLine:
         for station in (self._readers, self._device, self._writers):
             station.shutdown()
 
-    def _read(self, item: Input) -> _Read:
+    def _read(self, item: Input, guarded: bool) -> _Read:
         self._cancel.raise_if_cancelled()
-        return state_of(item.path), prepare(item, self._job)
+        guard = self._out if guarded else None
+        return state_of(item.path), prepare(item, self._job, guard=guard)
 
     def _compute(self, read: Future[_Read]) -> Found:
         _, prepared = read.result()

@@ -17,6 +17,7 @@ from ..io.results import MAPS, write_segmentation
 from ..io.stack import Stack
 from ..maps import discard
 from ..results import Segmentation
+from .edited import Stamps, refuse_changed, stamps_of
 from .pictures import shown_plane
 from .thumbnails import write_thumbnail
 
@@ -44,12 +45,15 @@ class Prepared(Closing):
     target : Target
     whole : RGBImage or None
         The picture of an image that is one plane and one tile.
+    stamps : mapping or None
+        Of results that are guarded; see `stamps_of`.
     """
 
     input: Input
     opened: OpenedImage
     target: Target
     whole: RGBImage | None
+    stamps: Stamps | None
 
     def close(self) -> None:
         """Close the file."""
@@ -80,20 +84,30 @@ class Found(Closing):
             discard(getattr(self.result, stage))
 
 
-def prepare(item: Input, job: Job) -> Prepared:
+def prepare(item: Input, job: Job, *, guard: Path | None = None) -> Prepared:
     """Open an image; if it is one tile, read it.
+
+    Parameters
+    ----------
+    item : Input
+    job : Job
+    guard : Path, optional
+        Folder of finished results, which `write` does not replace if somebody changes
+        them from now on.
 
     Raises
     ------
     OSError, ValueError
         If it cannot be read; the message names the file.
     """
+    stamps = None if guard is None else stamps_of(guard, item)
     opened = open_image(item.path)
     try:
         target = job.reading.target(opened, item.path.name)
         plane = target.planes[0]
         single = len(target.planes) == 1 and max(plane.shape) <= job.tiling.tile
-        return Prepared(item, opened, target, plane.tile() if single else None)
+        whole = plane.tile() if single else None
+        return Prepared(item, opened, target, whole, stamps)
     except BaseException:
         opened.close()
         raise
@@ -168,10 +182,14 @@ def write(
     ------
     FileExistsError
         If files are there and ``overwrite`` is off.
+    EditedError
+        If somebody has changed what is there since the image was prepared.
     OSError
     """
     item, opened, result = prepared.input, prepared.opened, found.result
     folder = out / item.folder
+    if prepared.stamps is not None:
+        refuse_changed(out, item, prepared.stamps)
     about: dict[str, Any] = {
         "source": {"path": str(item.path.absolute())},
         "reading": job.reading.to_dict(),

@@ -37,8 +37,14 @@ class ShownPlane:
     pixels: NDArray[np.uint8]
 
 
-def shown_plane(target: Target) -> ShownPlane:
+def shown_plane(target: Target, *, whole: bool = False) -> ShownPlane:
     """The plane in the middle.
+
+    Parameters
+    ----------
+    target : Target
+    whole : bool
+        In its full size, however large that is.
 
     Raises
     ------
@@ -47,7 +53,7 @@ def shown_plane(target: Target) -> ShownPlane:
     """
     number = len(target.planes) // 2
     plane = target.planes[number]
-    step = -(-max(plane.shape) // _LARGEST)
+    step = 1 if whole else -(-max(plane.shape) // _LARGEST)
     levels = plane.levels.get()
     pixels = np.asarray(plane.source.lazy(step))
     return ShownPlane(number, step, to_rgb(pixels, rgb=plane.rgb, levels=levels).pixels)

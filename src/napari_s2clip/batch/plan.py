@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..io.map_files import digest_of
 from ..io.results import TEMPORARY, output_paths
+from .edited import EditedError, Stamps, refuse_edited, stamps_of
 
 if TYPE_CHECKING:
     from ..progress import CancelToken
@@ -32,12 +32,15 @@ class Step:
         Whether that is because it was segmented before.
     kept : bool
         Whether that is because somebody has edited what is there.
+    stamps : mapping or None
+        Of finished results that are there and would be replaced; see `stamps_of`.
     """
 
     input: Input
     reason: str | None = None
     done: bool = False
     kept: bool = False
+    stamps: Stamps | None = None
 
 
 def plan(
@@ -123,23 +126,9 @@ def _step(item: Input, journal: Journal, overwrite: bool, again: bool) -> Step:
                 f"{item.path}: there are results of other classes, models or settings; "
                 "choose another folder or allow overwriting",
             )
-    for stage, digest in journal.digests(item).items():
-        path = journal.out / item.folder / f"{item.stem}_{stage}.tif"
-        if path in there and _is_edited(path, digest):
-            return Step(
-                item,
-                f"{item.path}: {path} was edited since it was written and is kept; "
-                "move it away to segment the image again",
-                kept=True,
-            )
-    return Step(item)
-
-
-def _is_edited(path: Path, digest: str) -> bool:
-    from ..io.open_image import open_image
-
     try:
-        with open_image(path) as image:
-            return digest_of(image.data) != digest
-    except ValueError:
-        return True  # nobody but its author knows what it is
+        refuse_edited(journal.out, item, journal.digests(item))
+    except EditedError as error:
+        return Step(item, str(error), kept=True)
+    finished = bool(there) and journal.is_finished(item)
+    return Step(item, stamps=stamps_of(journal.out, item) if finished else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,9 @@ from ..io.results import MAPS
 from ..results import Segmentation
 from .finished import FinishedImage, plane_of
 from .pictures import ShownPlane, shown_plane
+from .reading import Reading
 from .reopen import position_of
-from .sources import Reading, source_of
+from .sources import Sources
 from .thumbnails import thumbnail_path, write_thumbnail
 
 if TYPE_CHECKING:
@@ -26,14 +28,14 @@ if TYPE_CHECKING:
 __all__ = ["redraw"]
 
 
-def redraw(image: FinishedImage, moved: Path | None = None) -> bool:
+def redraw(image: FinishedImage, sources: Sources | None = None) -> bool:
     """Draw the pictures of an image anew that are there, and its thumbnail.
 
     Parameters
     ----------
     image : FinishedImage
-    moved : Path, optional
-        See `source_of`.
+    sources : Sources, optional
+        Where the images are, if they were moved.
 
     Returns
     -------
@@ -56,14 +58,17 @@ def redraw(image: FinishedImage, moved: Path | None = None) -> bool:
     thumbnail = thumbnail_path(image.folder, image.name).is_file()
     if not there and not thumbnail:
         return True
-    source = source_of(image, moved)
-    if source is None or not source.exists():
+    source = (sources or Sources(image.folder)).find(image).path
+    if source is None:
         return False
     with open_image(source) as opened:
-        plane = shown_plane(Reading.of(image.description).target(opened, image.name))
+        target = Reading.of(image.description).target(opened, image.name)
+        stage = next(s for s in MAPS if image.path(f"_{s}.tif").is_file())
+        with image.open(stage) as labels:
+            if labels.shape != target.shape:
+                raise ValueError(f"{source}: it is not of the size of its labels")
+        plane = shown_plane(target, whole=_is_whole(there, target.shape))
     shown = _shown(image, plane)
-    if shown.refined.shape != plane.pixels.shape[:2]:
-        raise ValueError(f"{source}: it is not of the size of its labels")
     for stage, path in there.items():
         with replacing(path) as new:
             draw_maps(shown, plane.pixels, {stage: new}, marked=plane.step == 1)
@@ -72,6 +77,16 @@ def redraw(image: FinishedImage, moved: Path | None = None) -> bool:
             image.folder, image.name, plane.pixels, shown.refined, shown.classes
         )
     return True
+
+
+def _is_whole(pictures: Mapping[str, Path], shape: tuple[int, ...]) -> bool:
+    """Whether pictures have the size of their image, with a legend at the side."""
+    from PIL import Image
+
+    for path in pictures.values():
+        with Image.open(path) as picture:
+            return picture.height >= shape[-2]
+    return False
 
 
 def _shown(image: FinishedImage, plane: ShownPlane) -> Segmentation:

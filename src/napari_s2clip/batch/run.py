@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import EXPECTED, sentence
 from ..progress import CancelToken
+from .edited import EditedError, refuse_changed
 from .journal import Journal
 from .line import Line, LocalLine, Pending
 from .plan import Step, plan, tidy
@@ -149,10 +150,11 @@ def _in_order(
             cancel.raise_if_cancelled()
             while waiting and sum(p is not None for _, p in begun) < line.in_work:
                 step = waiting.popleft()
+                step = _unless_changed(step, journal.out)
                 pending = None
                 if step.reason is None:
                     journal.begin(step.input)
-                    pending = line.start(step.input)
+                    pending = line.start(step.input, guarded=step.stamps is not None)
                 begun.append((step, pending))
             outcome = _outcome(*begun[0], journal)
             begun.popleft()
@@ -162,9 +164,23 @@ def _in_order(
         line.stop()
         # What is being written is finished and counts.
         for step, pending in begun:
-            if pending is not None and pending.exception() is None:
+            error = None if pending is None else pending.exception()
+            if isinstance(error, EditedError):
+                journal.kept(step.input)
+            elif pending is not None and error is None:
                 journal.done(step.input, *pending.result())
         raise
+
+
+def _unless_changed(step: Step, out: Path) -> Step:
+    """A step, kept if somebody has changed the results since it was planned."""
+    if step.reason is not None or step.stamps is None:
+        return step
+    try:
+        refuse_changed(out, step.input, step.stamps)
+    except EditedError as error:
+        return replace(step, reason=str(error), kept=True)
+    return step
 
 
 def _outcome(step: Step, pending: Pending | None, journal: Journal) -> Outcome:
@@ -176,6 +192,9 @@ def _outcome(step: Step, pending: Pending | None, journal: Journal) -> Outcome:
         return Outcome(item, "kept" if step.kept else "failed", {}, step.reason)
     try:
         state, told = pending.result()
+    except EditedError as error:
+        journal.kept(item)
+        return Outcome(item, "kept", {}, str(error))
     except EXPECTED as error:
         reason = sentence(error)
         named = reason.startswith(str(item.path))

@@ -1,100 +1,122 @@
-"""Where the images of results lie, and as what they were read."""
+"""Where the images of results lie."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..planes.from_file import whole_target
+from .finished import finished_images
+from .journal import read_entries
 
 if TYPE_CHECKING:
-    from ..io.opened import OpenedImage
-    from ..planes import Target
     from .finished import FinishedImage
 
-__all__ = ["Reading", "moved_to", "source_of"]
+__all__ = ["Located", "Sources", "moved_to"]
 
 _OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Which channels of an image were read, and how bright.
+class Located:
+    """Where an image is.
 
     Attributes
     ----------
-    channels : tuple of int
-        If empty, the first ones.
-    contrast_limits : (float, float), optional
-        If not given, percentiles of each plane.
+    path : Path or None
+        None if it is not there.
+    why : str
+        Then why, in a few words.
     """
 
-    channels: tuple[int, ...] = ()
-    contrast_limits: tuple[float, float] | None = None
-
-    def target(self, image: OpenedImage, name: str) -> Target:
-        """The planes of an image.
-
-        Raises
-        ------
-        ValueError
-            If there is no such channel.
-        """
-        return whole_target(
-            image, name, channels=self.channels, contrast_limits=self.contrast_limits
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        limits = self.contrast_limits
-        return {
-            "channels": list(self.channels),
-            "contrast_limits": None if limits is None else list(limits),
-        }
-
-    @classmethod
-    def of(cls, description: Mapping[str, Any]) -> Reading:
-        """What the description of results says; what is usual where it says nothing."""
-        about: Any = description.get("reading")
-        about = about if isinstance(about, dict) else {}
-        channels, limits = about.get("channels"), about.get("contrast_limits")
-        if not (isinstance(channels, list) and all(type(c) is int for c in channels)):
-            channels = []
-        numbers = (int, float)
-        if not (
-            isinstance(limits, list)
-            and len(limits) == 2
-            and all(isinstance(n, numbers) for n in limits)
-            and limits[0] < limits[1]
-        ):
-            limits = None
-        return cls(tuple(channels), None if limits is None else (limits[0], limits[1]))
+    path: Path | None
+    why: str = ""
 
 
-def source_of(image: FinishedImage, moved: Path | None = None) -> Path | None:
-    """The file of an image, where its place is known.
+class Sources:
+    """Finds the images of a folder of results.
 
     Parameters
     ----------
-    image : FinishedImage
+    folder : Path
+        Of the results.
     moved : Path, optional
-        A folder that the images were moved to.
+        A folder that the images were moved to, with or without the folders that were
+        around them.
+
+    Raises
+    ------
+    OSError
+        If the journal of the folder cannot be read.
     """
-    source = image.source
-    return source if source is None or moved is None else moved_to(source, moved)
+
+    def __init__(self, folder: Path, moved: Path | None = None) -> None:
+        self._moved = moved
+        self._alike: dict[str, set[Path]] = {}
+        if moved is not None:
+            for source in _sources_in(folder):
+                self._alike.setdefault(_name_of(source), set()).add(source)
+
+    def find(self, image: FinishedImage) -> Located:
+        """Where an image is: where it was, else where it was moved to.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the description of the results cannot be read.
+        """
+        source, moved = image.source, self._moved
+        if source is None:
+            return Located(None, "its image is not known")
+        if source.exists():
+            return Located(source)
+        if moved is None:
+            return Located(None, f"{source} is not there")
+        found = moved_to(source, moved)
+        if found is None:
+            return Located(None, f"{moved / _name_of(source)} is not there")
+        for other in sorted(self._alike.get(_name_of(source), set()) - {source}):
+            if not other.exists() and moved_to(other, moved) == found:
+                return Located(None, f"{found} may be {source} or {other}")
+        return Located(found)
 
 
-def moved_to(source: Path, folder: Path) -> Path:
-    """Where a file is in a folder that it was moved to, alone or with its folders.
+def moved_to(source: Path, folder: Path) -> Path | None:
+    """Where a file is in a folder that it was moved to; None if it is not.
 
     That with the most of its old folders around it is taken: of ``/a/b/c.png`` first
-    ``folder/a/b/c.png``, last ``folder/c.png``, whether that exists or not.
+    ``folder/a/b/c.png``, last ``folder/c.png``.
     """
+    parts = _parts(source)
+    places = (folder.joinpath(*parts[n:]) for n in range(len(parts)))
+    return next((place for place in places if place.exists()), None)
+
+
+def _parts(source: Path) -> tuple[str, ...]:
+    """Folders and name of a file, of another system too, after the last way back."""
     text = str(source)
-    old: PurePath = PureWindowsPath(text) if _OF_WINDOWS.match(text) else source
-    parts = [part for part in old.parts if part != old.anchor]
-    places = [folder.joinpath(*parts[n:]) for n in range(len(parts))]
-    return next((p for p in places if p.exists()), folder / old.name)
+    path: PurePath = PureWindowsPath(text) if _OF_WINDOWS.match(text) else source
+    parts = [part for part in path.parts if part != path.anchor]
+    back = max((n for n, part in enumerate(parts) if part == ".."), default=-1)
+    return tuple(parts[back + 1 :])
+
+
+def _name_of(source: Path) -> str:
+    return (_parts(source) or ("",))[-1]
+
+
+def _sources_in(folder: Path) -> Iterator[Path]:
+    """The images of all results in a folder, as far as they are known."""
+    entries = read_entries(folder)
+    for entry in entries.values():
+        if isinstance(entry.get("path"), str):
+            yield Path(entry["path"])
+    if not entries:
+        with suppress(ValueError):  # there are none
+            for image in finished_images(folder):
+                with suppress(OSError, ValueError):
+                    if image.source is not None:
+                        yield image.source

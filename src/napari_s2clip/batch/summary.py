@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,13 +19,14 @@ from .written import corrected_names
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
+    from .run import Outcome
 
 __all__ = [
     "ClassCount",
     "FolderSummary",
     "refresh_summary",
     "summarise",
-    "summary_if_stopped",
+    "with_summary",
     "write_summary",
 ]
 
@@ -197,17 +198,24 @@ def write_summary(
     return summary, sheet
 
 
-def refresh_summary(out: Path) -> None:
+def refresh_summary(out: Path) -> bool:
     """Write what `write_summary` has written once more, of what is there now.
+
+    Returns
+    -------
+    bool
+        False where there is none: no job has written into the folder.
 
     Raises
     ------
     ValueError
         If the folder is damaged; the message names the file.
     OSError
-        If there is no summary, or it cannot be written.
+        If it cannot be written.
     """
     path = out / OWN_FOLDER / _SUMMARY
+    if not path.is_file():
+        return False
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(facts, dict):
@@ -215,16 +223,21 @@ def refresh_summary(out: Path) -> None:
     except ValueError as error:
         raise ValueError(f"{path}: it is damaged ({error})") from None
     write_summary(out, read_job(out).classes, facts)
+    return True
 
 
-@contextmanager
-def summary_if_stopped(
-    out: Path, classes: ClassSet, facts: Mapping[str, Any]
-) -> Iterator[None]:
-    """Write a summary also when a job is stopped, of what there is until then.
+def with_summary(
+    outcomes: Generator[Outcome, None, None],
+    out: Path,
+    classes: ClassSet,
+    facts: Mapping[str, Any],
+) -> Generator[Outcome, None, None]:
+    """Outcomes of a job; if it is stopped, a summary of what there is until then.
 
     Parameters
     ----------
+    outcomes : generator of Outcome
+        What `run_job` gives.
     out, classes, facts
         As of `write_summary`.
 
@@ -233,10 +246,14 @@ def summary_if_stopped(
     OSError
         If it cannot be written.
     """
+    found = False
     try:
-        yield
-    except (Cancelled, KeyboardInterrupt):
-        if any(e.get("event") == "done" for e in read_entries(out).values()):
+        for outcome in outcomes:
+            found |= outcome.state == "done"
+            yield outcome
+    except (Cancelled, KeyboardInterrupt, GeneratorExit):
+        outcomes.close()  # images that were being written are finished
+        if found:
             write_summary(out, classes, facts)
         raise
 
@@ -252,9 +269,10 @@ def _entries_now(out: Path) -> dict[str, dict[str, Any]]:
                 "corrected": bool(about.get("edited")),
                 "classes": named(image.classes),
                 "regions": int(about["regions"]),
+                # Those of a class that is gone are none any more.
                 "pixels": {
-                    str(int(value)): int(count)
-                    for value, count in about["pixels"]["refined"].items()
+                    str(value): int(about["pixels"]["refined"].get(str(value), 0))
+                    for value in (0, *image.classes.ids)
                 },
             }
     return entries

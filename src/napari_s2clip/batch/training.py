@@ -18,7 +18,8 @@ from ..datasets.region_scores import region_scores
 from ..errors import EXPECTED, sentence
 from ..io.open_image import open_image
 from .finished import FinishedImage, Layer, plane_of
-from .sources import Reading, source_of
+from .reading import Reading
+from .sources import Sources
 
 if TYPE_CHECKING:
     from ..io.opened import OpenedImage
@@ -48,7 +49,7 @@ class FolderItems:
     with_images : bool
         Whether the pixels are read too.
     sources : Path, optional
-        Where the images lie now, if they were moved: see `moved_to`.
+        Where the images lie now, if they were moved: see `Sources`.
     progress : callable
         Takes the number of each image and its name, before it is read.
     skipped : list of (str, str)
@@ -64,27 +65,27 @@ class FolderItems:
     sources: Path | None = None
     progress: Callable[[int, str], None] = lambda number, name: None
     skipped: list[tuple[str, str]] = field(default_factory=list)
-    _taken: dict[Path, tuple[str, Path]] = field(default_factory=dict, init=False)
 
     def __iter__(self) -> Iterator[Item]:
         self.skipped.clear()
-        self._taken.clear()
+        places = Sources(self.images[0].folder, self.sources) if self.images else None
         for number, image in enumerate(self.images):
             self.progress(number, image.name)
             try:
                 if self.reviewed_only and not image.reviewed:
                     self.skipped.append((image.name, "nobody has reviewed it"))
                     continue
-                yield from self._items(image)
+                assert places is not None
+                yield from self._items(image, places)
             except EXPECTED as error:
                 self.skipped.append((image.name, sentence(error)))
 
-    def _items(self, image: FinishedImage) -> Iterator[Item]:
+    def _items(self, image: FinishedImage, places: Sources) -> Iterator[Item]:
         classes = image.classes
         table = image.table
         edited = image.is_edited(self.layer)
         size, unit = image.pixel_size
-        source = self._source(image)
+        source = self._source(image, places)
         scores = region_scores(table)
         of_region = dict(
             zip(table["region"].tolist(), table["class_id"].tolist(), strict=True)
@@ -127,7 +128,8 @@ class FolderItems:
                     group=image.name,
                     pixel_size=size,
                     unit=unit,
-                    source=f"{source or image.name}{_place(letters, position)}",
+                    source=f"{source or image.source or image.name}"
+                    f"{_place(letters, position)}",
                     levels=None if plane is None else plane.levels.get(),
                     provenance=image.description.get("provenance", {}),
                     edited=edited,
@@ -150,18 +152,14 @@ class FolderItems:
         instances, of, _ = from_ids(numbers, labels)
         return extend(instances, labels), of
 
-    def _source(self, image: FinishedImage) -> Path | None:
-        """Where the image is; where images were moved, no two of them are one file."""
-        found, before = source_of(image, self.sources), image.source
-        if found is None or before is None or self.sources is None:
-            return found
-        name, other = self._taken.setdefault(found, (image.name, before))
-        if other != before:
-            raise ValueError(
-                f"{found} was found for {name} already; give a folder that holds both "
-                f"{other.name} in their own folders"
-            )
-        return found
+    def _source(self, image: FinishedImage, places: Sources) -> Path | None:
+        """Where the image is, if it is wanted and there."""
+        if not self.with_images:
+            return None
+        located = places.find(image)
+        if located.path is None:
+            self.skipped.append((image.name, f"no image: {located.why}"))
+        return located.path
 
     def _planes(
         self,
@@ -171,15 +169,7 @@ class FolderItems:
         stack: ExitStack,
     ) -> Mapping[tuple[int, ...], Plane] | None:
         """Planes of the image by position; None where there is no image."""
-        if not self.with_images:
-            return None
-        if source is None or not source.exists():
-            self.skipped.append(
-                (
-                    image.name,
-                    f"the image {source or ''} is not there".replace("  ", " "),
-                )
-            )
+        if source is None:
             return None
         opened = stack.enter_context(open_image(source))
         target = Reading.of(image.description).target(opened, image.name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from distributed import WorkerPlugin, get_worker
 
 from ..errors import EXPECTED, sentence
+from .edited import EditedError
 from .job import Job
 from .journal import state_of
 from .one import prepare, segment, write
@@ -71,18 +72,22 @@ class Models(WorkerPlugin):
         return f"cuda:{self._name % count}" if isinstance(self._name, int) else None
 
 
-def work(item: Input, out: Path) -> tuple[dict[str, int], dict[str, Any], str]:
+def work(
+    item: Input, out: Path, guarded: bool = False
+) -> tuple[dict[str, int], dict[str, Any], str]:
     """Segment an image in a worker; a problem with the image is told, not raised."""
     held: Any = get_worker().plugins[PLUGIN]
     try:
         state = state_of(item.path)
-        with prepare(item, held.job) as prepared:
+        with prepare(item, held.job, guard=out if guarded else None) as prepared:
             with held.lock:
                 found = segment(
                     held.model(), prepared, held.job, store=held.job.keep_features
                 )
             with found:
                 told = write(found, prepared, held.job, out, overwrite=True)
+    except EditedError as error:
+        return {}, {"kept": str(error)}, ""
     except EXPECTED as error:
         return {}, {}, sentence(error)
     return state, told, ""

@@ -1,19 +1,27 @@
-"""Maps as a job wrote them, kept when they are corrected for the first time."""
+"""What is kept of images that are corrected: maps as the job wrote them, and a mark."""
 
 from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..io.atomic import replacing
-from ..io.results import MAPS
 from .inputs import OWN_FOLDER
 
 if TYPE_CHECKING:
     from .finished import FinishedImage
 
-__all__ = ["corrected_names", "keep_written", "written_path", "written_results"]
+__all__ = [
+    "corrected_names",
+    "keep_written",
+    "mark_corrected",
+    "written_path",
+    "written_results",
+]
+
+
+_MARK: Final = ".corrected"
 
 
 def written_results(folder: Path) -> Path:
@@ -39,12 +47,22 @@ def keep_written(image: FinishedImage, stage: str) -> None:
         shutil.copyfile(image.path(f"_{stage}.tif"), new)
 
 
+def mark_corrected(image: FinishedImage) -> None:
+    """Note that the description of an image may say something else than the journal.
+
+    Raises
+    ------
+    OSError
+    """
+    path = written_results(image.folder) / f"{image.name}{_MARK}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
 def corrected_names(folder: Path) -> set[str]:
-    """Names of the images of a folder of results of which maps are kept."""
+    """Names of the images of a folder of results that have such a mark."""
     home = written_results(folder)
-    found = set()
-    for path in home.rglob("*.tif"):
-        stem, _, stage = path.stem.rpartition("_")
-        if stage in MAPS:
-            found.add((path.parent.relative_to(home) / stem).as_posix())
-    return found
+    return {
+        path.relative_to(home).as_posix().removesuffix(_MARK)
+        for path in home.rglob(f"*{_MARK}")
+    }

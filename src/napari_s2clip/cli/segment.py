@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     if options.dry_run:
         return _dry_run(job, inputs, options)
-    from ..batch import run_job, summary_if_stopped, write_summary
+    from ..batch import run_job, with_summary, write_summary
 
     images: list[dict[str, Any]] = []
     facts = _facts(job, options)
@@ -56,8 +56,6 @@ def run(options: argparse.Namespace) -> int:
     with (
         ProgressBar(enabled=not options.quiet and sys.stderr.isatty()) as bar,
         _cluster(options) as cluster,
-        # Whoever stops a job wants to look at what there is.
-        summary_if_stopped(options.out, job.classes, facts),
     ):
 
         def load() -> S2CLIP:
@@ -78,8 +76,10 @@ def run(options: argparse.Namespace) -> int:
             again=options.again,
             progress=bar.show,
         )
-        with closing(outcomes):
-            for outcome in outcomes:
+        # Whoever stops a job wants to look at what there is.
+        told = with_summary(outcomes, options.out, job.classes, facts)
+        with closing(told):
+            for outcome in told:
                 images.append(_told(outcome))
                 if outcome.state == "failed":
                     bar.clear()

@@ -179,12 +179,9 @@ def _pixels(
     planes = np.asarray(array[...])
     planes = planes.squeeze(tuple(n for n, a in enumerate(names) if a not in kept))
     order = [kept.index(name) for name in ("y", "x", "c") if name in kept]
-    down, across = names.index("y"), names.index("x")
-    unit = found.axes[down].unit
-    size: tuple[float, float] | None = None
-    if level.scale is not None:
-        size = (level.scale[down], level.scale[across])
-        size = size if unit or set(size) != {1.0} else None
+    unit, size = found.axes[names.index("y")].unit, found.pixel_size(level)
+    if size is not None and not unit and set(size) == {1.0}:
+        size = None
     return planes.transpose(order), size, unit
 
 

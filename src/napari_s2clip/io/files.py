@@ -101,7 +101,9 @@ def _reason(path: Path, start: bytes, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         for kind, first in _STARTS.items():
             if start.startswith(first):
-                return f"the image is damaged (it begins as {kind} and breaks off)"
+                return (
+                    f"the image is damaged, or of a kind of {kind} that cannot be read"
+                )
         return "not an image file that can be read; give PNG, JPEG or TIFF"
     detail = " ".join(str(error).replace(str(path), path.name).split())
     return f"the image is damaged or of a kind that cannot be read ({detail})"

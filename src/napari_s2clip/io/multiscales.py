@@ -59,6 +59,17 @@ class Multiscales:
     axes: tuple[Axis, ...]
     levels: tuple[Level, ...]
 
+    def pixel_size(self, level: Level) -> tuple[float, float] | None:
+        """Height and width of a pixel; None where they are not said, or no lengths."""
+        if level.scale is None:
+            return None
+        height, width = (level.scale[self.names.index(name)] for name in "yx")
+        return (
+            (height, width)
+            if all(0 < v < float("inf") for v in (height, width))
+            else None
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the axes."""
@@ -138,11 +149,15 @@ def _scale(
     """The scales of the level and of all levels together."""
     factors, found = [1.0] * ndim, False
     for where in (level, scale):
-        for step in where.get("coordinateTransformations") or ():
-            values = step.get("scale") if isinstance(step, Mapping) else None
-            if isinstance(values, list) and len(values) == ndim:
-                found = True
-                factors = [f * float(v) for f, v in zip(factors, values, strict=True)]
-    if not found or not all(0 < f < float("inf") for f in factors):
-        return None
-    return tuple(factors)
+        try:
+            for step in where.get("coordinateTransformations") or ():
+                values = step.get("scale") if isinstance(step, Mapping) else None
+                if isinstance(values, list) and len(values) == ndim:
+                    found = True
+                    pairs = zip(factors, values, strict=True)
+                    factors = [f * float(v) for f, v in pairs]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"multiscales[0]: coordinateTransformations must be numbers ({error})"
+            ) from None
+    return tuple(factors) if found else None

@@ -28,6 +28,7 @@ _CENTIMETRES: Final = {
     "kilometer": 1e5,
 }
 _SHORT: Final = {
+    "angstrom": "angstrom",
     "nanometer": "nm",
     "micrometer": "um",
     "millimeter": "mm",

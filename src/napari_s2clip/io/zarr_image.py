@@ -52,7 +52,7 @@ def _opened(image: Multiscales) -> OpenedImage:
     kinds = [axis.kind for axis in image.axes]
     units = {axis.unit for axis in image.axes[-2:]}
     unit = units.pop() if len(units) == 1 else ""
-    size = (level.scale[-2], level.scale[-1]) if level.scale and unit else None
+    size = image.pixel_size(level) if unit else None
     return OpenedImage(
         level.array,
         image.names,
