@@ -1,6 +1,7 @@
 """The commands ``export`` and ``import``."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari_s2clip.datasets import (
     Item,
     SemanticPNG,
 )
+from napari_s2clip.datasets.pictures import read_png, write_png
 
 from .batch.conftest import CLASSES, QuickModel
 
@@ -187,6 +189,27 @@ def test_a_damaged_image_of_a_dataset_is_reported_and_passed(run, results, tmp_p
     assert [name for name, _ in told["failed"]] == ["photo 1"]
 
 
+def test_labels_come_back_to_the_results_of_their_job(run, results, tmp_path):
+    out, dataset = tmp_path / "out", tmp_path / "d"
+    shutil.copytree(results, out)
+    run("export", results, "--format", "png", "--out", dataset)
+    masks = sorted(dataset.rglob("masks/*/*.png"))
+    write_png(masks[0], read_png(masks[0]) * 0 + 1)
+    masks[1].rename(masks[1].with_name("photo 9.png"))
+    code, text, errors = run("import", dataset, "--out", out, "--overwrite")
+    assert code == 1
+    assert errors == (
+        f"napari-s2clip: error: photo 9: {out} has the results of a job over other "
+        "images; give another folder\n"
+    )
+    assert not list(out.glob("photo 9*"))
+    assert set(tifffile.imread(out / "photo 0_refined.tif").ravel()) == {1}
+    # A job takes them for what they are: the work of somebody.
+    inputs = [Input(results.parent / "in" / "photo 0.png", "photo 0")]
+    (outcome,) = run_job(Job(CLASSES), inputs, out, model=QuickModel(), again=True)
+    assert outcome.state == "kept"
+
+
 def test_import_needs_a_folder_of_its_own(run, results, tmp_path):
     dataset, file = tmp_path / "d", tmp_path / "file"
     run("export", results, "--format", "tiff", "--out", dataset)
@@ -265,5 +288,11 @@ def test_pixels_to_ignore_go_on_as_such(run, tmp_path):
     writer = DatasetWriter(tmp_path / "d", SemanticPNG(), CLASSES, overwrite=True)
     writer.add(Item("a", labels, CLASSES))
     writer.finish()
-    assert run("import", tmp_path / "d", "--out", tmp_path / "b", "--overwrite")[0] == 0
+    again = ("import", tmp_path / "d", "--out", tmp_path / "b", "--overwrite")
+    code, _, errors = run(*again)
+    assert code == 1
+    assert "a_refined.tif was edited since it was written and is kept" in errors
+    assert tifffile.imread(tmp_path / "b" / "a_refined.tif")[0, 2] == 2
+    (tmp_path / "b" / "a_refined.tif").unlink()
+    assert run(*again)[0] == 0
     assert not (tmp_path / "b" / "a_ignore.tif").exists()

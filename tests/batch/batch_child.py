@@ -24,10 +24,11 @@ def inputs(folder: Path) -> list[Input]:
     ]
 
 
-def run(folder: str) -> dict[str, list[str]]:
-    """What became of the images."""
+def run(folder: str, brighter: bool = False) -> dict[str, list[str]]:
+    """What became of the images; brighter ones replace others."""
     states: dict[str, list[str]] = {}
-    for outcome in run_job(Job(CLASSES), INPUTS, folder, model=QuickModel()):
+    job = Job(CLASSES, contrast_limits=(0, 100) if brighter else None)
+    for outcome in run_job(job, INPUTS, folder, model=QuickModel(), overwrite=brighter):
         states.setdefault(outcome.state, []).append(outcome.input.name)
     write_summary(Path(folder), CLASSES, {})
     return states

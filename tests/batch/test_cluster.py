@@ -1,5 +1,6 @@
 """Jobs on a local cluster: real processes, one of which dies."""
 
+import json
 import os
 import shutil
 import signal
@@ -17,10 +18,11 @@ from PIL import Image
 from napari_s2clip import ClassSet, Settings
 from napari_s2clip.batch import Cluster, ClusterError, Input, Job, run_job, worker
 from napari_s2clip.batch.cluster import _Remote
-from napari_s2clip.batch.edited import EditedError
+from napari_s2clip.batch.edited import EditedError, Guard, stamps_of
 from napari_s2clip.batch.journal import read_entries
 from napari_s2clip.batch.worker import Models
 from napari_s2clip.demo.scenes import draw_scene
+from napari_s2clip.io.map_files import digest_of
 from napari_s2clip.io.results import MAPS
 from napari_s2clip.progress import Cancelled, CancelToken
 
@@ -192,7 +194,7 @@ def test_what_the_cluster_loses_is_a_failed_image(error, sentence, inputs, tmp_p
         def line(self, *_):
             return self
 
-        def start(self, item, *, guarded):
+        def start(self, item, guard):
             return _Remote(Lost())
 
         def stop(self):
@@ -227,9 +229,45 @@ def test_a_worker_keeps_what_was_edited_meanwhile(
         return real(*args, **options)
 
     monkeypatch.setattr(worker, "segment", segment)
-    state, told, problem = worker.work(inputs[0], out, guarded=True)
+    guard = Guard(read_entries(out)["0"]["maps"], stamps_of(out, inputs[0]))
+    state, told, problem = worker.work(inputs[0], out, guard)
     assert (state, problem) == ({}, "")
     assert "was changed while the job was under way" in told["kept"]
     assert np.array_equal(tifffile.imread(path), labels)
     error = _Remote(SimpleNamespace(result=lambda: (state, told, problem))).exception()
     assert isinstance(error, EditedError)
+
+
+def test_what_a_worker_placed_before_it_died_is_no_edit(single, inputs, tmp_path):
+    """Another worker tries again: the first has placed some files, or all."""
+    out = tmp_path / "out"
+    shutil.copytree(single, out)
+    item = inputs[0]
+    guard = Guard(read_entries(out)["0"]["maps"], stamps_of(out, item))
+    guard.check(out, item)
+    path, about = out / "0_refined.tif", json.loads((out / "0.json").read_text())
+    tifffile.imwrite(path, tifffile.imread(path) * 0)
+    with pytest.raises(EditedError):
+        guard.check(out, item)
+    digest = digest_of(tifffile.imread(path))
+    left = out / ".napari-s2clip-abc"
+    left.mkdir()
+    (left / "new.json").write_text(json.dumps({"maps": {"refined": digest}}))
+    guard.check(out, item)
+    shutil.rmtree(left)
+    about["maps"]["refined"] = digest
+    (out / "0.json").write_text(json.dumps(about))
+    guard.check(out, item)
+    # But for decisions of somebody who has looked through it.
+    (out / "0.json").write_text(json.dumps({**about, "edited": [], "reviewed": True}))
+    with pytest.raises(EditedError, match=r"0\.json was changed"):
+        guard.check(out, item)
+
+
+def test_a_folder_may_be_relative(cluster, inputs, single, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcomes = list(run_job(JOB, inputs[:2], "out", cluster=cluster))
+    assert [o.error for o in outcomes] == ["", ""]
+    assert read_entries(Path("out"))["0"]["files"] == read_entries(single)["0"]["files"]
+    outcomes = list(run_job(JOB, inputs[:2], "out", cluster=cluster))
+    assert [o.state for o in outcomes] == ["skipped"] * 2

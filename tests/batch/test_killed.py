@@ -87,3 +87,34 @@ def test_a_killed_job_is_whole_so_far_and_goes_on(work: Work, tmp_path: Path) ->
         assert files(folder) == known
         assert not any(folder.rglob(f"{TEMPORARY}*"))
     assert torn
+
+
+def test_a_killed_job_that_replaces_another_is_no_edit(
+    work: Work, tmp_path: Path
+) -> None:
+    """Old and new results may be mixed then, which nobody takes for corrections."""
+    old, new = tmp_path / "old" / "out", tmp_path / "new" / "out"
+    assert work(old)["code"] == work(new)["code"] == 0
+    end = work(new, brighter=True)
+    assert (end["code"], list(end["said"])) == (0, ["done"])
+    before, known, steps = files(old), files(new), end["steps"]
+    maps = [name for name in known if name.endswith("_refined.tif")]
+    assert all(before[name] != known[name] for name in maps)
+    fate = random.Random(3)
+    mixed = kills = 0
+    while kills < 20:
+        folder = tmp_path / str(kills) / "out"
+        shutil.copytree(old, folder)
+        for _ in range(fate.randint(1, 3)):  # some while they go on
+            end = work(folder, step=fate.randrange(steps), brighter=True)
+            kills += end["code"] < 0
+            mixed += any(folder.rglob(f"{TEMPORARY}*/new.json"))
+            for name, content in files(folder).items():
+                if name.endswith((".tif", ".csv")):
+                    assert content in (before[name], known[name]), name
+        end = work(folder, brighter=True)
+        assert end["code"] == 0
+        assert end["said"].keys() <= {"done", "skipped"}
+        assert files(folder) == known
+        shutil.rmtree(folder.parent)
+    assert mixed

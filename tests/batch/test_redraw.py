@@ -16,6 +16,7 @@ from napari_s2clip import ClassSet, Segmentation
 from napari_s2clip.batch import find_inputs, refresh_summary, run_job, write_summary
 from napari_s2clip.batch.corrections import save_corrections
 from napari_s2clip.batch.finished import FinishedImage, finished_images
+from napari_s2clip.batch.journal import Journal
 from napari_s2clip.batch.redraw import redraw
 from napari_s2clip.batch.reopen import open_results
 from napari_s2clip.batch.sources import Sources
@@ -272,18 +273,24 @@ def test_a_lost_description_is_what_the_journal_says(
         assert (found.images, found.corrected) == (5, 0)
 
 
-@pytest.mark.parametrize("name", ["summary.json", "job.json"])
-def test_a_damaged_folder_is_named(folder: Path, name: str) -> None:
-    path = folder / ".s2clip" / name
-    for text in ("", "[]", *(["{}"] if name == "job.json" else [])):
+def test_a_damaged_summary_is_named(folder: Path) -> None:
+    path = folder / ".s2clip" / "summary.json"
+    for text in ("", "[]", "{}", '{"classes": 3}'):
         path.write_text(text)
         with pytest.raises(ValueError, match="it is damaged") as caught:
             refresh_summary(folder)
         assert str(caught.value).startswith(f"{path}: ")
         assert "\n" not in str(caught.value)
     path.unlink()
-    if name == "summary.json":
-        assert not refresh_summary(folder)
-    else:
-        with pytest.raises(OSError, match=name):
-            refresh_summary(folder)
+    assert not refresh_summary(folder)
+
+
+def test_a_job_that_did_nothing_changes_no_summary(
+    folder: Path, image: FinishedImage, job
+) -> None:
+    """Of a job with other classes that was stopped only its file is there."""
+    before = (folder / ".s2clip" / "summary.json").read_text()
+    with Journal(folder, replace(job, classes=ClassSet(["moss"]))):
+        pass
+    assert refresh_summary(folder)
+    assert (folder / ".s2clip" / "summary.json").read_text() == before

@@ -1,6 +1,7 @@
 import errno
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -188,6 +189,65 @@ def test_what_a_killed_job_has_half_replaced_is_not_edited(
     paint(out, 0)
     (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
     assert outcome.state == "kept"
+
+
+def test_what_was_half_replaced_is_known_though_the_next_try_fails(
+    job, inputs, model, tmp_path
+):
+    out = tmp_path / "out"
+    list(run_job(job, inputs[:1], out, model=model))
+    with Journal(out, job) as journal:
+        journal.begin(inputs[0])
+    paint(out, 0)  # the killed job did
+    left = out / ".napari-s2clip-abc"
+    left.mkdir()
+    about = {"maps": {"refined": digest_of(refined(out, 0))}}
+    (left / "new.json").write_text(json.dumps(about))
+    model.error = {2: MemoryError()}
+    (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
+    assert outcome.state == "failed"
+    assert not left.exists()
+    (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
+    assert outcome.state == "done"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), Cancelled(), KeyboardInterrupt()])
+def test_results_that_were_not_replaced_are_there_as_before(
+    job, inputs, model, tmp_path, error
+):
+    out = tmp_path / "out"
+    list(run_job(job, inputs[:3], out, model=model))
+    before = read_entries(out)
+    other = replace(job, contrast_limits=(0.0, 100.0))
+    model.error = {4: error, 5: error, 6: error}
+    outcomes = []
+    with suppress(Cancelled, KeyboardInterrupt):
+        outcomes += run_job(other, inputs[:3], out, model=model, overwrite=True)
+    assert {o.state for o in outcomes} <= {"failed"}
+    assert read_entries(out) == before
+    assert len(finished_images(out)) == 3
+    # And nobody replaces them who was not asked to.
+    third = replace(job, contrast_limits=(0.0, 50.0))
+    assert {o.state for o in run_job(third, inputs[:3], out, model=model)} == {"failed"}
+
+
+def test_corrections_while_results_are_written_are_kept(
+    job, inputs, model, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    list(run_job(job, inputs[:1], out, model=model))
+    labels = 3 - refined(out, 0)
+    real = results.draw_maps
+
+    def draw(*args, **options):
+        real(*args, **options)
+        paint(out, 0)
+
+    monkeypatch.setattr(results, "draw_maps", draw)
+    (outcome,) = run_job(job, inputs[:1], out, model=model, again=True)
+    assert outcome.state == "kept"
+    np.testing.assert_array_equal(refined(out, 0), labels)
+    assert not list(out.glob(".napari-s2clip-*"))
 
 
 def test_one_bad_image_is_reported_and_passed(job, inputs, model, tmp_path):

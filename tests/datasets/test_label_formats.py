@@ -99,5 +99,5 @@ def test_parts_have_the_names_that_people_give_them(tmp_path):
         ("test", "test"),
         ("train", None),
         ("val", "val"),
-        ("val", "val"),
+        ("validation_val", "val"),  # a name is that of one image
     ]

@@ -18,7 +18,7 @@ from qtpy.QtGui import QDesktopServices, QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
 from napari_s2clip import Segmentation, cli
-from napari_s2clip._qt import folder_panel
+from napari_s2clip._qt import folder_panel, folder_saving
 from napari_s2clip._qt.widget import S2CLIPWidget
 from napari_s2clip.batch.finished import FinishedImage
 from napari_s2clip.io.overlay import overlay
@@ -789,6 +789,65 @@ def test_what_is_painted_while_the_image_is_read_again_stays(
     wait(widget)
     assert said(folder.status) == "Saved"
     assert in_file(reviewing) == value
+
+
+def test_what_is_painted_before_an_image_that_cannot_be_read_is_saved(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go = threading.Event()
+
+    def fails(*args: Any) -> None:
+        go.wait(20)
+        raise OSError(5, "Input/output error", "photo1_refined.tif")
+
+    monkeypatch.setattr(folder_panel, "load", fails)
+    folder = widget.batch.folder
+    click(folder.next_button)
+    qtbot.waitUntil(lambda: said(folder.status) == "Opening…")
+    value = paint(widget)
+    go.set()
+    wait(widget)
+    assert "Input/output error" in said(folder.status)
+    assert folder.layer is None
+    assert in_file(reviewing) == value
+
+
+def test_what_is_painted_while_it_is_saved_is_saved_too(
+    widget: S2CLIPWidget,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go, begun = threading.Event(), threading.Event()
+    real = folder_saving.save_corrections
+
+    def slow(*args: Any, **options: Any) -> Any:
+        begun.set()
+        go.wait(20)
+        return real(*args, **options)
+
+    monkeypatch.setattr(folder_saving, "save_corrections", slow)
+    folder = widget.batch.folder
+    before = in_file(reviewing)
+    paint(widget)
+    click(folder.back_button)
+    qtbot.waitUntil(begun.is_set)
+    paint(widget, before)  # back again
+    labels = refined(widget)
+    other = 3 - int(labels.data[5, 5])
+    labels.data_setitem((np.array([5]), np.array([5])), other)
+    go.set()
+    wait(widget)
+    assert not folder.isVisible()
+    saved = tifffile.imread(reviewing / "photo0_refined.tif")
+    assert (saved[0, 0], saved[5, 5]) == (before, other)
 
 
 def test_two_saves_at_once_are_one_after_the_other(

@@ -47,6 +47,7 @@ class FolderPanel(FolderSaving):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
         self._listing = CancelToken()
+        self._lost: set[int] = set()
         keys = self._keys = CanvasKeys(viewer, {KEY: self.accept})
         self.destroyed.connect(lambda *_: keys.unbind())
         self.shown.closing.connect(self._stop)
@@ -87,9 +88,12 @@ class FolderPanel(FolderSaving):
                 self.refused.emit(sentence(job.error))
         if job.error is not None or job.value is None:
             return
+        self.save(lambda: self._open(folder, job.value))
+
+    def _open(self, folder: Path, listed: list[Listed]) -> None:
         self._leave_image()
         self._tell_summary()
-        self.folder, self.listed = folder, job.value
+        self.folder, self.listed = folder, listed
         self._set_moved(None)
         self.title.setText(folder.name)
         self.title.setToolTip(str(folder))
@@ -185,10 +189,7 @@ class FolderPanel(FolderSaving):
         folder, listed = self.folder, self.listed[number]
         assert folder is not None
         if listed.error:
-            self.number = number
-            self._leave_image()
-            self.table.choose(number)
-            self._say(listed.error)
+            self._show_none(number, listed.error)
             return
         self._say("Opening…")
         image = FinishedImage(folder, listed.name)
@@ -206,15 +207,23 @@ class FolderPanel(FolderSaving):
         if self.unsaved and job.error is None:
             # Somebody painted while it was read. If it is the same image, what was
             # read is not what there is now.
-            again = number == self.number
-            self.save(self.reload if again else lambda: self._show(number, loaded))
+            if number == self.number:
+                loaded.close()
+                self.save(self.reload)
+            else:
+                self.save(lambda: self._show(number, loaded))
         elif job.error is None:
             self._show(number, loaded)
         else:
-            self.number = number
-            self._leave_image()
-            self._say(sentence(job.error))
-            self.table.choose(number)
+            why = sentence(job.error)
+            self.save(lambda: self._show_none(number, why))
+
+    def _show_none(self, number: int, why: str) -> None:
+        """There is nothing to be seen of an image."""
+        self.number = number
+        self._leave_image()
+        self.table.choose(number)
+        self._say(why)
 
     def _show(self, number: int, loaded: Loaded) -> None:
         """Put an image into the viewer instead of the one before."""
@@ -232,8 +241,9 @@ class FolderPanel(FolderSaving):
         self._say(loaded.note)
         self._offer()
         self._enable()
-        if self.moved is not None and self.listed[number].edited:
+        if number in self._lost and not loaded.lost:
             self._draw(loaded.opened.image)  # nobody could while it was lost
+        (self._lost.add if loaded.lost else self._lost.discard)(number)
 
     def _leave_image(self) -> None:
         """Take the image out of the viewer; everything of it is saved."""
@@ -253,6 +263,8 @@ class FolderPanel(FolderSaving):
     def _set_moved(self, moved: Path | None) -> None:
         self.moved = self.export.moved = moved
         self.sources = None
+        if moved is None:
+            self._lost.clear()
 
     def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]
         """Follow the panel into another window."""

@@ -133,7 +133,10 @@ class FolderSaving(FolderList):
             self._corrected = True
             if _looks_otherwise(saved, before):
                 self._draw(saved.image)
-        then()
+        if self.unsaved and self.shown.present:  # somebody painted meanwhile
+            self.save(then)
+        else:
+            then()
 
     def reload(self) -> None:
         """Open the image anew."""

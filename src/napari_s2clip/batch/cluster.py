@@ -15,6 +15,7 @@ from .edited import EditedError
 from .inputs import Input
 
 if TYPE_CHECKING:
+    from .edited import Guard
     from .job import Job
     from .line import Written
     from .report import Teller
@@ -160,7 +161,7 @@ class ClusterLine:
         self._key = f"napari-s2clip-{job.fingerprint}-{os.urandom(4).hex()}"
         self._begun: list[Any] = []
 
-    def start(self, item: Input, *, guarded: bool = False) -> _Remote:
+    def start(self, item: Input, guard: Guard | None = None) -> _Remote:
         """Send an image to the cluster; see `Line.start`."""
         from .worker import work
 
@@ -170,7 +171,7 @@ class ClusterLine:
             work,
             absolute,
             self._out,
-            guarded,
+            guard,
             key=f"{self._key}-{item.name}",
             retries=_RETRIES,
             pure=False,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..io.map_files import digest_of
 from ..io.open_image import open_image
@@ -16,7 +17,15 @@ from .finished import FinishedImage
 if TYPE_CHECKING:
     from .inputs import Input
 
-__all__ = ["EditedError", "Stamps", "refuse_changed", "refuse_edited", "stamps_of"]
+__all__ = [
+    "EditedError",
+    "Guard",
+    "Stamps",
+    "maps_now",
+    "refuse_edited",
+    "refuse_edited_results",
+    "stamps_of",
+]
 
 Stamps: TypeAlias = Mapping[str, tuple[int, int]]
 """Size and time of writing of the files that are there, by what follows the name."""
@@ -39,18 +48,53 @@ def stamps_of(out: Path, item: Input) -> Stamps:
     return found
 
 
-def refuse_changed(out: Path, item: Input, before: Stamps) -> None:
-    """Raise `EditedError` if somebody has changed the results of an image."""
-    now = stamps_of(out, item)
-    changed = [e for e in _ENDINGS if now.get(e) != before.get(e)]
-    if changed:
-        path = FinishedImage(out, item.name).path(changed[0])
-        raise EditedError(
-            f"{item.path}: {path} was changed while the job was under way and is kept"
+@dataclass(frozen=True)
+class Guard:
+    """Finished results that a job shall replace, unless somebody changes them first.
+
+    Attributes
+    ----------
+    digests : mapping of str to str
+        What the maps were known by when they were written; see `digest_of`.
+    stamps : mapping
+        See `stamps_of`.
+    """
+
+    digests: Mapping[str, str]
+    stamps: Stamps
+
+    def untouched(self, out: Path, item: Input) -> bool:
+        """Whether every file is as it was."""
+        return stamps_of(out, item) == self.stamps
+
+    def check(self, out: Path, item: Input) -> None:
+        """Raise `EditedError` if somebody has changed the results.
+
+        Files of a worker that died while it placed them are no such change.
+
+        Raises
+        ------
+        OSError
+            If a file cannot be read.
+        """
+        now = stamps_of(out, item)
+        if now == self.stamps:
+            return
+        image = FinishedImage(out, item.name)
+        corrected = now.get(".json") != self.stamps.get(".json") and (
+            "edited" in _description(image)
         )
+        path = image.path(".json") if corrected else _edited(image, self.digests, True)
+        if path is not None:
+            raise EditedError(
+                f"{item.path}: {path} was changed while the job was under way and is "
+                "kept"
+            )
 
 
-def refuse_edited(out: Path, item: Input, digests: Mapping[str, str]) -> None:
+def refuse_edited(
+    out: Path, item: Input, digests: Mapping[str, str], *, finished: bool
+) -> None:
     """Raise `EditedError` if a label file of an image is not what was written.
 
     Parameters
@@ -59,27 +103,79 @@ def refuse_edited(out: Path, item: Input, digests: Mapping[str, str]) -> None:
     item : Input
     digests : mapping of str to str
         What its maps were known by when they were written; see `digest_of`.
+    finished : bool
+        Whether the journal knows the last files that a job has written; else those
+        that the job has placed, without coming to note it, are known too.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     """
+    path = _edited(FinishedImage(out, item.name), digests, not finished)
+    if path is not None:
+        raise EditedError(
+            f"{item.path}: {path} was edited since it was written and is kept; move it "
+            "away to segment the image again"
+        )
+
+
+def refuse_edited_results(image: FinishedImage) -> None:
+    """Raise `EditedError` if a label file is not what its description says.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    """
+    maps = _description(image).get("maps")
+    path = _edited(image, maps if isinstance(maps, dict) else {}, False)
+    if path is not None:
+        raise EditedError(
+            f"{path} was edited since it was written and is kept; move it away to "
+            "replace it"
+        )
+
+
+def maps_now(out: Path, item: Input) -> dict[str, str]:
+    """What the label files of an image are known by as they are now."""
     image = FinishedImage(out, item.name)
+    paths = {stage: image.path(f"_{stage}.tif") for stage in MAPS}
+    return {s: digest for s, p in paths.items() if (digest := _digest(p)) is not None}
+
+
+def _edited(
+    image: FinishedImage, digests: Mapping[str, str], unnoted: bool
+) -> Path | None:
+    """A label file that no job has written; None if there is none."""
+    about = _description(image).get("maps") if unnoted else None
+    placed = about if isinstance(about, dict) else {}
     for stage, digest in digests.items():
         path = image.path(f"_{stage}.tif")
-        if not path.exists():
+        now = _digest(path)
+        if now is None or now in (digest, placed.get(stage)):
             continue
-        try:
-            with open_image(path) as labels:
-                now = digest_of(labels.data)
-        except ValueError:  # nobody but its author knows what it is
-            now = ""
-        if now != digest and now not in _half_written(path.parent, stage):
-            raise EditedError(
-                f"{item.path}: {path} was edited since it was written and is kept; "
-                "move it away to segment the image again"
-            )
+        if now not in _half_written(path.parent, stage):
+            return path
+    return None
+
+
+def _digest(path: Path) -> str | None:
+    """What a label file is known by; None if it is not there."""
+    try:
+        if not path.exists():
+            return None
+        with open_image(path) as labels:
+            return digest_of(labels.data)
+    except ValueError:
+        return ""  # nobody but its author knows what it is
+
+
+def _description(image: FinishedImage) -> Mapping[str, Any]:
+    try:
+        return image.description
+    except (OSError, ValueError):
+        return {}
 
 
 def _half_written(folder: Path, stage: str) -> set[str]:

@@ -13,6 +13,7 @@ from ..io.atomic import replacing
 from ..io.map_files import write_map
 from ..io.results import write_segmentation
 from ..results import REGION_COLUMNS, Segmentation
+from .edited import refuse_edited_results
 from .finished import FinishedImage
 
 if TYPE_CHECKING:
@@ -61,8 +62,11 @@ def write_item(
     ------
     FileExistsError
         If there are results of this name and ``overwrite`` is off.
+    EditedError
+        If label files of this name were edited since they were written.
     OSError
     """
+    refuse_edited_results(FinishedImage(out, item.name))
     if item.image is None:
         picture = np.full((*item.shape, 3), 255, np.uint8)
     else:

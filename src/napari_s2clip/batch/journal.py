@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from .job import Job
 
-__all__ = ["Journal", "JournalError", "named", "read_entries", "read_job", "state_of"]
+__all__ = ["Journal", "JournalError", "named", "read_entries", "state_of"]
 
 _JOURNAL: Final = "journal.jsonl"
 _JOB: Final = "job.json"
@@ -74,27 +74,6 @@ def read_entries(out: Path) -> dict[str, dict[str, Any]]:
             if isinstance(entry, dict) and isinstance(entry.get("name"), str):
                 entries[entry["name"]] = entry
     return entries
-
-
-def read_job(out: Path) -> Job:
-    """The job that was run last in a folder.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged; the message names the file.
-    OSError
-    """
-    from .job import Job
-
-    path = out / OWN_FOLDER / _JOB
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(data, dict):
-            raise ValueError("it is no object")
-        return Job.from_dict(data)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: it is damaged ({error})") from None
 
 
 class Journal(Closing):
@@ -201,9 +180,20 @@ class Journal(Closing):
         """What its maps were known by when they were written last."""
         return dict(self.entries.get(item.name, {}).get("maps", {}))
 
-    def begin(self, item: Input) -> None:
-        """Note that an image is about to be written."""
-        before = self.digests(item)
+    def is_begun(self, item: Input) -> bool:
+        """Whether a job was stopped while it wrote the image."""
+        return self.entries.get(item.name, {}).get("event") == "begin"
+
+    def begin(self, item: Input, maps: Mapping[str, str] | None = None) -> None:
+        """Note that an image is about to be written.
+
+        Parameters
+        ----------
+        item : Input
+        maps : mapping of str to str, optional
+            What the maps that are there are known by; by default as it is noted.
+        """
+        before = self.digests(item) if maps is None else dict(maps)
         if item.name in self.entries:
             self._before[item.name] = self.entries[item.name]
         self._note({"event": "begin", "name": item.name, "ours": True, "maps": before})
@@ -221,7 +211,8 @@ class Journal(Closing):
         told : mapping
             What `napari_s2clip.batch.one.write` told.
         """
-        files = [Path(file).relative_to(self.out).as_posix() for file in told["files"]]
+        home = self.out.absolute()  # workers know this one
+        files = [Path(f).absolute().relative_to(home).as_posix() for f in told["files"]]
         self._note(
             {
                 "event": "done",
@@ -238,7 +229,9 @@ class Journal(Closing):
 
     def kept(self, item: Input) -> None:
         """Note that nothing was written of an image that was begun."""
-        self._note(self._before.get(item.name, {"event": "begin", "name": item.name}))
+        before = self._before.get(item.name)
+        if before is not None:
+            self._note(before)
 
     def failed(self, item: Input, reason: str) -> None:
         """Note why there is nothing new of an image."""

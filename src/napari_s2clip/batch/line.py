@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..features.store import FeatureStore
     from ..pipeline import S2CLIP
     from ..progress import CancelToken
+    from .edited import Guard
     from .inputs import Input
     from .job import Job
     from .report import Teller
@@ -43,14 +44,14 @@ class Line(Protocol):
     in_work: int
     """So many images at a time, from 1."""
 
-    def start(self, item: Input, *, guarded: bool = False) -> Pending:
+    def start(self, item: Input, guard: Guard | None = None) -> Pending:
         """Begin with an image.
 
         Parameters
         ----------
         item : Input
-        guarded : bool
-            Whether there are finished results that somebody may be editing.
+        guard : Guard, optional
+            Of finished results, which are replaced if nobody changes them meanwhile.
         """
         ...
 
@@ -99,11 +100,11 @@ class LocalLine:
         self._device = ThreadPoolExecutor(1, "napari-s2clip model")
         self._writers = ThreadPoolExecutor(several, "napari-s2clip write")
 
-    def start(self, item: Input, *, guarded: bool = False) -> Future[Written]:
+    def start(self, item: Input, guard: Guard | None = None) -> Future[Written]:
         """See `Line.start`."""
-        read = self._readers.submit(self._read, item, guarded)
+        read = self._readers.submit(self._read, item)
         found = self._device.submit(self._compute, read)
-        return self._writers.submit(self._write, read, found)
+        return self._writers.submit(self._write, read, found, guard)
 
     def stop(self) -> None:
         """Compute nothing more."""
@@ -114,10 +115,9 @@ class LocalLine:
         for station in (self._readers, self._device, self._writers):
             station.shutdown()
 
-    def _read(self, item: Input, guarded: bool) -> _Read:
+    def _read(self, item: Input) -> _Read:
         self._cancel.raise_if_cancelled()
-        guard = self._out if guarded else None
-        return state_of(item.path), prepare(item, self._job, guard=guard)
+        return state_of(item.path), prepare(item, self._job)
 
     def _compute(self, read: Future[_Read]) -> Found:
         _, prepared = read.result()
@@ -135,7 +135,10 @@ class LocalLine:
         self._teller.computed()
         return found
 
-    def _write(self, read: Future[_Read], found: Future[Found]) -> Written:
+    def _write(
+        self, read: Future[_Read], found: Future[Found], guard: Guard | None
+    ) -> Written:
         state, prepared = read.result()
+        job, out = self._job, self._out
         with prepared, found.result() as what:
-            return state, write(what, prepared, self._job, self._out, overwrite=True)
+            return state, write(what, prepared, job, out, overwrite=True, guard=guard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from ..io.results import MAPS, write_segmentation
 from ..io.stack import Stack
 from ..maps import discard
 from ..results import Segmentation
-from .edited import Stamps, refuse_changed, stamps_of
 from .pictures import shown_plane
 from .thumbnails import write_thumbnail
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ..pipeline import S2CLIP
     from ..planes import Target
     from ..progress import CancelToken, ProgressCallback
+    from .edited import Guard
     from .inputs import Input
     from .job import Job
 
@@ -45,15 +46,12 @@ class Prepared(Closing):
     target : Target
     whole : RGBImage or None
         The picture of an image that is one plane and one tile.
-    stamps : mapping or None
-        Of results that are guarded; see `stamps_of`.
     """
 
     input: Input
     opened: OpenedImage
     target: Target
     whole: RGBImage | None
-    stamps: Stamps | None
 
     def close(self) -> None:
         """Close the file."""
@@ -84,30 +82,26 @@ class Found(Closing):
             discard(getattr(self.result, stage))
 
 
-def prepare(item: Input, job: Job, *, guard: Path | None = None) -> Prepared:
+def prepare(item: Input, job: Job) -> Prepared:
     """Open an image; if it is one tile, read it.
 
     Parameters
     ----------
     item : Input
     job : Job
-    guard : Path, optional
-        Folder of finished results, which `write` does not replace if somebody changes
-        them from now on.
 
     Raises
     ------
     OSError, ValueError
         If it cannot be read; the message names the file.
     """
-    stamps = None if guard is None else stamps_of(guard, item)
     opened = open_image(item.path)
     try:
         target = job.reading.target(opened, item.path.name)
         plane = target.planes[0]
         single = len(target.planes) == 1 and max(plane.shape) <= job.tiling.tile
         whole = plane.tile() if single else None
-        return Prepared(item, opened, target, whole, stamps)
+        return Prepared(item, opened, target, whole)
     except BaseException:
         opened.close()
         raise
@@ -174,22 +168,36 @@ def segment(
 
 
 def write(
-    found: Found, prepared: Prepared, job: Job, out: Path, *, overwrite: bool = False
+    found: Found,
+    prepared: Prepared,
+    job: Job,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    guard: Guard | None = None,
 ) -> dict[str, Any]:
     """Write what was found, and tell it as plain data for a journal and summaries.
+
+    Parameters
+    ----------
+    found : Found
+    prepared : Prepared
+    job : Job
+    out : Path
+    overwrite : bool
+    guard : Guard, optional
+        Of results that are there.
 
     Raises
     ------
     FileExistsError
         If files are there and ``overwrite`` is off.
     EditedError
-        If somebody has changed what is there since the image was prepared.
+        If somebody has changed what is guarded.
     OSError
     """
     item, opened, result = prepared.input, prepared.opened, found.result
     folder = out / item.folder
-    if prepared.stamps is not None:
-        refuse_changed(out, item, prepared.stamps)
     about: dict[str, Any] = {
         "source": {"path": str(item.path.absolute())},
         "reading": job.reading.to_dict(),
@@ -206,6 +214,7 @@ def write(
         pictures=job.pictures,
         stack=found.stack,
         about=about,
+        check=None if guard is None else partial(guard.check, out, item),
     )
     shown = found.stack.cut(result)
     write_thumbnail(out, item.name, found.picture, shown.refined, result.classes)

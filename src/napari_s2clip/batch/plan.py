@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..io.results import TEMPORARY, output_paths
-from .edited import EditedError, Stamps, refuse_edited, stamps_of
+from .edited import EditedError, Guard, refuse_edited, stamps_of
 
 if TYPE_CHECKING:
     from ..progress import CancelToken
@@ -32,15 +32,15 @@ class Step:
         Whether that is because it was segmented before.
     kept : bool
         Whether that is because somebody has edited what is there.
-    stamps : mapping or None
-        Of finished results that are there and would be replaced; see `stamps_of`.
+    guard : Guard or None
+        Of finished results that are there and would be replaced.
     """
 
     input: Input
     reason: str | None = None
     done: bool = False
     kept: bool = False
-    stamps: Stamps | None = None
+    guard: Guard | None = None
 
 
 def plan(
@@ -126,9 +126,11 @@ def _step(item: Input, journal: Journal, overwrite: bool, again: bool) -> Step:
                 f"{item.path}: there are results of other classes, models or settings; "
                 "choose another folder or allow overwriting",
             )
+    # First, so that whatever happens later is noticed.
+    guard = Guard(journal.digests(item), stamps_of(journal.out, item))
+    finished = journal.is_finished(item)
     try:
-        refuse_edited(journal.out, item, journal.digests(item))
+        refuse_edited(journal.out, item, guard.digests, finished=finished)
     except EditedError as error:
         return Step(item, str(error), kept=True)
-    finished = bool(there) and journal.is_finished(item)
-    return Step(item, stamps=stamps_of(journal.out, item) if finished else None)
+    return Step(item, guard=guard if there and finished else None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import EXPECTED, sentence
 from ..progress import CancelToken
-from .edited import EditedError, refuse_changed
+from .edited import EditedError, maps_now
 from .journal import Journal
 from .line import Line, LocalLine, Pending
 from .plan import Step, plan, tidy
@@ -118,6 +118,10 @@ def run_job(
     with journal:
         if journal.changed:
             steps = plan(inputs, journal, overwrite=overwrite, again=again)
+        for step in steps:
+            if step.reason is None and journal.is_begun(step.input):
+                # Then what was placed is known when the rest of it is gone.
+                journal.begin(step.input, maps_now(out, step.input))
         tidy(out, inputs)
         count = sum(step.reason is None for step in steps)
         teller = Teller(len(steps), count, progress)
@@ -154,7 +158,7 @@ def _in_order(
                 pending = None
                 if step.reason is None:
                     journal.begin(step.input)
-                    pending = line.start(step.input, guarded=step.stamps is not None)
+                    pending = line.start(step.input, step.guard)
                 begun.append((step, pending))
             outcome = _outcome(*begun[0], journal)
             begun.popleft()
@@ -164,20 +168,27 @@ def _in_order(
         line.stop()
         # What is being written is finished and counts.
         for step, pending in begun:
-            error = None if pending is None else pending.exception()
-            if isinstance(error, EditedError):
-                journal.kept(step.input)
-            elif pending is not None and error is None:
+            if pending is None:
+                continue
+            error = pending.exception()
+            if error is None:
                 journal.done(step.input, *pending.result())
+            elif isinstance(error, EditedError) or _is_as_before(step, journal.out):
+                journal.kept(step.input)
         raise
+
+
+def _is_as_before(step: Step, out: Path) -> bool:
+    """Whether there are finished results, and nothing of them was replaced."""
+    return step.guard is not None and step.guard.untouched(out, step.input)
 
 
 def _unless_changed(step: Step, out: Path) -> Step:
     """A step, kept if somebody has changed the results since it was planned."""
-    if step.reason is not None or step.stamps is None:
+    if step.reason is not None or step.guard is None:
         return step
     try:
-        refuse_changed(out, step.input, step.stamps)
+        step.guard.check(out, step.input)
     except EditedError as error:
         return replace(step, reason=str(error), kept=True)
     return step
@@ -199,7 +210,10 @@ def _outcome(step: Step, pending: Pending | None, journal: Journal) -> Outcome:
         reason = sentence(error)
         named = reason.startswith(str(item.path))
         reason = reason if named else f"{item.path}: {reason}"
-        journal.failed(item, reason)
+        if _is_as_before(step, journal.out):
+            journal.kept(item)  # what there was is whole
+        else:
+            journal.failed(item, reason)
         return Outcome(item, "failed", {}, reason)
     journal.done(item, state, told)
     return Outcome(item, "done", told)

@@ -56,6 +56,7 @@ class Sources:
     def __init__(self, folder: Path, moved: Path | None = None) -> None:
         self._moved = moved
         self._alike: dict[str, set[Path]] = {}
+        self._claims: dict[str, dict[Path, list[Path]]] = {}
         if moved is not None:
             for source in _sources_in(folder):
                 self._alike.setdefault(_name_of(source), set()).add(source)
@@ -78,10 +79,20 @@ class Sources:
         found = moved_to(source, moved)
         if found is None:
             return Located(None, f"{moved / _name_of(source)} is not there")
-        for other in sorted(self._alike.get(_name_of(source), set()) - {source}):
-            if not other.exists() and moved_to(other, moved) == found:
+        for other in self._claimants(_name_of(source), moved).get(found, ()):
+            if other != source:
                 return Located(None, f"{found} may be {source} or {other}")
         return Located(found)
+
+    def _claimants(self, name: str, moved: Path) -> dict[Path, list[Path]]:
+        """Lost files of a name by where they may be now."""
+        if name not in self._claims:
+            claims = self._claims[name] = {}
+            for source in sorted(self._alike.get(name, ())):
+                found = None if source.exists() else moved_to(source, moved)
+                if found is not None:
+                    claims.setdefault(found, []).append(source)
+        return self._claims[name]
 
 
 def moved_to(source: Path, folder: Path) -> Path | None:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ..io.atomic import replace_text
+from ..io.class_lists import classes_from_dict
 from ..progress import Cancelled
 from .finished import FinishedImage
 from .inputs import OWN_FOLDER
-from .journal import named, read_entries, read_job
-from .sheet import counted, write_sheets
+from .journal import named, read_entries
+from .sheet import counted, sheet_path, write_sheets
 from .written import corrected_names
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class ClassCount:
     Attributes
     ----------
     id : int
-    name : str
+    name, colour : str
     images : int
         In which it was found.
     pixels : int
@@ -51,6 +52,7 @@ class ClassCount:
 
     id: int
     name: str
+    colour: str
     images: int
     pixels: int
     share: float
@@ -153,6 +155,7 @@ def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> Folder
             ClassCount(
                 number,
                 classes.name_of(number),
+                classes.colour_of(number),
                 found_in[number],
                 pixels[number],
                 pixels[number] / total if total else 0.0,
@@ -218,11 +221,10 @@ def refresh_summary(out: Path) -> bool:
         return False
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(facts, dict):
-            raise ValueError("it is no object")
+        classes = classes_from_dict(facts)
     except ValueError as error:
         raise ValueError(f"{path}: it is damaged ({error})") from None
-    write_summary(out, read_job(out).classes, facts)
+    write_summary(out, classes, facts)
     return True
 
 
@@ -253,6 +255,10 @@ def with_summary(
             yield outcome
     except (Cancelled, KeyboardInterrupt, GeneratorExit):
         outcomes.close()  # images that were being written are finished
+        # An image that was being written may be there, and was not told any more.
+        found |= not sheet_path(out).exists() and any(
+            entry.get("event") == "done" for entry in read_entries(out).values()
+        )
         if found:
             write_summary(out, classes, facts)
         raise

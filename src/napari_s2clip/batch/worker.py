@@ -20,6 +20,7 @@ from .one import prepare, segment, write
 
 if TYPE_CHECKING:
     from ..pipeline import S2CLIP
+    from .edited import Guard
     from .inputs import Input
 
 __all__ = ["PLUGIN", "Models", "work"]
@@ -73,19 +74,21 @@ class Models(WorkerPlugin):
 
 
 def work(
-    item: Input, out: Path, guarded: bool = False
+    item: Input, out: Path, guard: Guard | None = None
 ) -> tuple[dict[str, int], dict[str, Any], str]:
     """Segment an image in a worker; a problem with the image is told, not raised."""
     held: Any = get_worker().plugins[PLUGIN]
     try:
         state = state_of(item.path)
-        with prepare(item, held.job, guard=out if guarded else None) as prepared:
+        with prepare(item, held.job) as prepared:
             with held.lock:
                 found = segment(
                     held.model(), prepared, held.job, store=held.job.keep_features
                 )
             with found:
-                told = write(found, prepared, held.job, out, overwrite=True)
+                told = write(
+                    found, prepared, held.job, out, overwrite=True, guard=guard
+                )
     except EditedError as error:
         return {}, {"kept": str(error)}, ""
     except EXPECTED as error:

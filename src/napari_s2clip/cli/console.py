@@ -124,7 +124,7 @@ class ProgressBar(_Bar):
 class StepBar(_Bar):
     """Images of an export or import, on standard error."""
 
-    def __init__(self, total: int, *, enabled: bool) -> None:
+    def __init__(self, total: int | None, *, enabled: bool) -> None:
         if enabled:
             from tqdm import tqdm
 

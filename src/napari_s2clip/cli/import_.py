@@ -42,20 +42,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
     from ..batch.from_dataset import write_item
+    from ..batch.journal import read_entries
     from ..datasets.detect import dataset_of
+    from ..datasets.own import is_of_results
 
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out: {options.out} is a file; give a folder")
     if options.out.resolve() == options.dataset.resolve():
         raise UsageError("--out: give another folder than that of the dataset")
     form = _format(options)
+    # What a job has written is listed by its journal.
+    images = read_entries(options.out) if is_of_results(options.out) else None
     written, notes, failed = [], [], []
     enabled = not options.quiet and sys.stderr.isatty()
-    entries = list(form.entries(dataset_of(options.dataset)))
-    with StepBar(len(entries), enabled=enabled) as bar:
-        for number, entry in enumerate(entries):
+    with StepBar(None, enabled=enabled) as bar:
+        for number, entry in enumerate(form.entries(dataset_of(options.dataset))):
             bar.step(number, entry.name)
             try:
+                if images is not None and entry.name not in images:
+                    raise ValueError(
+                        f"{options.out} has the results of a job over other images; "
+                        "give another folder"
+                    )
                 item = entry.read()
                 write_item(
                     item,

@@ -21,12 +21,12 @@ from .coco_files import (
     number,
     part_of_index,
     pixels_of,
-    unique_name,
     write_index,
 )
 from .format import DatasetError, Entry, Reader, Record
 from .instances import Instance, each
 from .item import Item
+from .names import unique_name
 from .own import restored
 from .pictures import write_image
 from .polygons import fill, outlines, rings

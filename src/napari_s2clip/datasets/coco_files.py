@@ -13,7 +13,6 @@ from ..io.atomic import replacing
 from ..io.files import read_image
 from .folders import part_of
 from .format import SPLITS, DatasetError, Record
-from .item import MAX_NAME
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +27,6 @@ __all__ = [
     "number",
     "part_of_index",
     "pixels_of",
-    "unique_name",
     "write_index",
 ]
 
@@ -258,24 +256,3 @@ def pixels_of(
         found = f"{image.shape[0]} × {image.shape[1]}"
         return None, (f"{path}: the image has {found} px, its labels other ones",)
     return image, ()
-
-
-def unique_name(file_name: str, taken: set[str]) -> str:
-    """A name of an item, from that of a file; with its folders if it is taken."""
-    parts = [p for p in file_name.replace("\\", "/").split("/") if p.strip(". ")]
-    whole = "_".join(parts).rpartition(".")[0] or "_".join(parts) or "image"
-    stem = (parts or ["image"])[-1].rpartition(".")[0] or whole
-    base = next((n for n in (stem, whole) if n not in taken), whole)
-    base = "".join(c if c.isprintable() else "_" for c in base).strip(" ").lstrip(". ")
-    name, count = _shortened(base, MAX_NAME), 1
-    while name in taken:
-        count += 1
-        end = f"_{count}"
-        name = _shortened(base, MAX_NAME - len(end)) + end
-    taken.add(name)
-    return name
-
-
-def _shortened(name: str, room: int) -> str:
-    """As many of the first characters as take so many bytes."""
-    return name.encode()[:room].decode(errors="ignore").strip() or "image"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .format import DatasetError
 from .item import Item
+from .names import unique_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,12 +63,26 @@ def image_of(folder: Path, inside: Path) -> tuple[NDArray[Any], Path] | None:
     return None
 
 
-def name_of(inside: Path) -> str:
-    """The name of the image of a label file."""
-    return inside.name.removesuffix(inside.suffix)
+def name_of(inside: Path, taken: set[str] | None = None) -> str:
+    """The name of the image of a label file; with its folders if it is taken.
+
+    Parameters
+    ----------
+    inside : Path
+        Of the file in the folder of labels.
+    taken : set of str, optional
+        Names that others have; this one is added.
+    """
+    name = inside.name.removesuffix(inside.suffix)
+    if taken is not None and name in taken:
+        return unique_name(inside.as_posix(), taken)
+    if taken is not None:
+        taken.add(name)
+    return name
 
 
 def labelled(
+    name: str,
     file: Path,
     inside: Path,
     images: Path,
@@ -81,6 +96,8 @@ def labelled(
 
     Parameters
     ----------
+    name : str
+        Of the item.
     file : Path
     inside : Path
         Of the file in the folder of labels.
@@ -91,7 +108,7 @@ def labelled(
     """
     image = image_of(images, inside)
     return Item(
-        name_of(inside),
+        name,
         labels,
         classes,
         image=image[0] if image else None,

@@ -131,9 +131,9 @@ class HuggingFace(Reader):
         kinds = kinds_of(path)
         taken: set[str] = set()
         for file in metadata_of(path):
-            for where, row in rows_of(file):
-                name = name_in(row, where, taken)
-                yield Entry(name, partial(item_of, name, file, where, row, kinds))
+            for where, line in rows_of(file):
+                name = name_in(where, line, taken)
+                yield Entry(name, partial(item_of, name, file, where, line, kinds))
 
 
 def _ignore(classes: int) -> int:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from ..classes import ClassEntry, ClassSet
 from ..io.class_lists import names_by_number
 from .class_file import from_indices, read_classes
-from .coco_files import pixels_of, unique_name
+from .coco_files import pixels_of
 from .folders import part_of
 from .format import DatasetError
 from .instances import from_ids
 from .item import Item
+from .names import unique_name
 from .pictures import read_png
 
 __all__ = [
@@ -81,34 +82,43 @@ def kinds_of(path: Path) -> Kinds:
     return classes, ids, None if 255 in ids else 255
 
 
-def rows_of(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each line with the words that name it."""
+def rows_of(file: Path) -> Iterator[tuple[str, str]]:
+    """Each line that holds something, after the words that name it."""
     try:
         with file.open(encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, 1):
-                where = f"{file}: line {number}"
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise DatasetError(f"{where}: it is no JSON ({error})") from None
-                if not isinstance(row, dict):
-                    raise DatasetError(f"{where}: it must be an object")
-                yield where, row
+                if line.strip():
+                    yield f"{file}: line {number}", line
     except UnicodeDecodeError as error:
         raise DatasetError(f"{file}: it is no text ({error})") from None
 
 
-def name_in(row: Mapping[str, Any], where: str, taken: set[str]) -> str:
-    """The name of the image of a row; adds it to those that are taken."""
+def row_of(where: str, line: str) -> dict[str, Any]:
+    """What a line says."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{where}: it is no JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise DatasetError(f"{where}: it must be an object")
+    return row
+
+
+def name_in(where: str, line: str, taken: set[str]) -> str:
+    """The name of the image of a row, or of the row; it is taken from now on."""
+    try:
+        row = row_of(where, line)
+        return unique_name(_file_in(row, where), taken)
+    except DatasetError:  # reading it will tell
+        return unique_name(f"{Path(where).name.replace(': ', ' ')}.", taken)
+
+
+def _file_in(row: Mapping[str, Any], where: str) -> str:
     key = _label_key(row) if row.get("file_name") is None else "file_name"
-    return unique_name(_named(row, key, where), taken)
+    return _named(row, key, where)
 
 
-def item_of(
-    name: str, file: Path, where: str, row: Mapping[str, Any], kinds: Kinds
-) -> Item:
+def item_of(name: str, file: Path, where: str, line: str, kinds: Kinds) -> Item:
     """What a row says, with the maps that it names.
 
     Parameters
@@ -119,9 +129,11 @@ def item_of(
         With the metadata.
     where : str
         Names the row.
-    row : mapping
+    line : str
+        The row.
     kinds : Kinds
     """
+    row = row_of(where, line)
     classes, ids, ignored = kinds
     key = _label_key(row)
     path = _inside(file, row, key, where)

@@ -1,4 +1,4 @@
-"""Names of images that are files on every system, or on this one."""
+"""Names of images: files on every system, or on this one, and each once."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import unicodedata
 from typing import Final
 
 from .format import DatasetError
+from .item import MAX_NAME
 
-__all__ = ["check_name", "folded"]
+__all__ = ["check_name", "folded", "unique_name"]
 
 _NOT_ON_WINDOWS: Final = frozenset('<>:"|?*')
 _DEVICE: Final = re.compile("(con|prn|aux|nul|(com|lpt)[0-9])", re.IGNORECASE)
@@ -35,3 +36,24 @@ def check_name(name: str, *, windows: bool = os.name == "nt") -> None:
         raise DatasetError(
             f"{name}: Windows takes this for a device; give it another name"
         )
+
+
+def unique_name(file_name: str, taken: set[str]) -> str:
+    """A name of an item, from that of a file; with its folders if it is taken."""
+    parts = [p for p in file_name.replace("\\", "/").split("/") if p.strip(". ")]
+    whole = "_".join(parts).rpartition(".")[0] or "_".join(parts) or "image"
+    stem = (parts or ["image"])[-1].rpartition(".")[0] or whole
+    base = next((n for n in (stem, whole) if n not in taken), whole)
+    base = "".join(c if c.isprintable() else "_" for c in base).strip(" ").lstrip(". ")
+    name, count = _shortened(base, MAX_NAME), 1
+    while name in taken:
+        count += 1
+        end = f"_{count}"
+        name = _shortened(base, MAX_NAME - len(end)) + end
+    taken.add(name)
+    return name
+
+
+def _shortened(name: str, room: int) -> str:
+    """As many of the first characters as take so many bytes."""
+    return name.encode()[:room].decode(errors="ignore").strip() or "image"

@@ -110,8 +110,10 @@ class OmeZarr(Reader):
         return restored(Path(path), self._entries(Path(path)))
 
     def _entries(self, path: Path) -> Iterator[Entry]:
+        taken: set[str] = set()
         for folder in zarrs_of(path):
-            yield Entry(name_of(folder), partial(item_of, folder))
+            name = name_of(folder, taken)
+            yield Entry(name, partial(item_of, name, folder))
 
 
 def _libraries() -> tuple[Any, Any, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +18,7 @@ from .folders import part_of
 from .format import DatasetError
 from .instances import from_ids
 from .item import Item
+from .names import unique_name
 
 if TYPE_CHECKING:
     import zarr
@@ -34,9 +37,12 @@ _DAMAGE: Final = (
     KeyError,
     OSError,
     ArithmeticError,
+    EOFError,
     RuntimeError,
     TypeError,
     ValueError,
+    struct.error,
+    zlib.error,
 )
 _ENDINGS: Final = (".ome.zarr", ".zarr")
 
@@ -62,13 +68,17 @@ def zarrs_of(path: Path) -> list[Path]:
     return found
 
 
-def name_of(folder: Path) -> str:
-    """The name of the image of such a folder."""
+def name_of(folder: Path, taken: set[str]) -> str:
+    """The name of the image of such a folder; with the one around it if it is taken."""
     name = folder.name
-    return next(name.removesuffix(e) for e in _ENDINGS if name.endswith(e))
+    name = next(name.removesuffix(e) for e in _ENDINGS if name.endswith(e))
+    if name in taken:
+        return unique_name(f"{folder.parent.name}/{name}.zarr", taken)
+    taken.add(name)
+    return name
 
 
-def item_of(folder: Path) -> Item:
+def item_of(name: str, folder: Path) -> Item:
     """The image and the labels of a folder.
 
     Raises
@@ -86,7 +96,7 @@ def item_of(folder: Path) -> Item:
                 f"{folder}: labels/{CLASSES} is missing; name the label image of the "
                 f"classes so, and that of the objects {OBJECTS}"
             )
-        return _item(folder, root, labels)
+        return _item(name, folder, root, labels)
     except DatasetError:
         raise
     except _DAMAGE as error:
@@ -94,7 +104,7 @@ def item_of(folder: Path) -> Item:
         raise DatasetError(f"{folder}: it cannot be read ({text})") from error
 
 
-def _item(folder: Path, root: zarr.Group, group: zarr.Group) -> Item:
+def _item(name: str, folder: Path, root: zarr.Group, group: zarr.Group) -> Item:
     where = f"{folder}: labels/{CLASSES}"
     values, size, unit = _pixels(group, where)
     if values.ndim != 2 or values.dtype.kind not in "iu":
@@ -125,7 +135,7 @@ def _item(folder: Path, root: zarr.Group, group: zarr.Group) -> Item:
     else:
         notes += ("there is no image beside the labels",)
     return Item(
-        name_of(folder),
+        name,
         labels,
         classes,
         image,

@@ -70,13 +70,15 @@ class SemanticPNG(Reader):
         ignored = facts.get("ignore", _ignore(classes))
         if not isinstance(ignored, int):
             raise DatasetError(f"{path / CLASS_FILE}: ignore must be a whole number")
+        taken: set[str] = set()
         for file, inside in files_of(path / "masks", ".png"):
-            read = partial(_item, path, file, inside, classes, ignored)
-            yield Entry(name_of(inside), read)
+            name = name_of(inside, taken)
+            read = partial(_item, name, path, file, inside, classes, ignored)
+            yield Entry(name, read)
 
 
 def _item(
-    path: Path, file: Path, inside: Path, classes: ClassSet, ignored: int
+    name: str, path: Path, file: Path, inside: Path, classes: ClassSet, ignored: int
 ) -> Item:
     values = read_png(file)
     if values.ndim != 2:
@@ -84,7 +86,7 @@ def _item(
     ignore = values == ignored
     ids = dict(enumerate(classes.ids, 1))
     labels = from_indices(np.where(ignore, 0, values), ids, file)
-    return labelled(file, inside, path / "images", labels, classes, ignore=ignore)
+    return labelled(name, file, inside, path / "images", labels, classes, ignore=ignore)
 
 
 def _ignore(classes: ClassSet) -> int:

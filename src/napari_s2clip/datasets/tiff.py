@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..io.atomic import replacing
+from ..io.files import DAMAGE
 from ..io.units import centimetres
 from .class_file import from_indices, require_classes, write_classes
 from .folders import files_of, labelled, name_of
@@ -71,11 +72,13 @@ class Tiff(Reader):
 
     def _entries(self, path: Path) -> Iterator[Entry]:
         classes, _ = require_classes(path)
+        taken: set[str] = set()
         for file, inside in files_of(path / "labels", ".tif"):
-            yield Entry(name_of(inside), partial(_item, path, file, inside, classes))
+            name = name_of(inside, taken)
+            yield Entry(name, partial(_item, name, path, file, inside, classes))
 
 
-def _item(path: Path, file: Path, inside: Path, classes: ClassSet) -> Item:
+def _item(name: str, path: Path, file: Path, inside: Path, classes: ClassSet) -> Item:
     values, facts = _read(file)
     ignore = values == _IGNORE
     ids = {value: value for value in classes.ids}
@@ -93,6 +96,7 @@ def _item(path: Path, file: Path, inside: Path, classes: ClassSet) -> Item:
         attributes = _attributes(about, objects)
     size = facts.get("pixel_size")
     return labelled(
+        name,
         file,
         inside,
         path / "images",
@@ -156,7 +160,7 @@ def _read(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
         with TiffFile(path) as tiff:
             pixels = tiff.pages[0].asarray()
             facts = (tiff.shaped_metadata or ({},))[0]
-    except (TiffFileError, OSError, ValueError, KeyError, IndexError) as error:
+    except (TiffFileError, *DAMAGE) as error:
         raise DatasetError(f"{path}: it cannot be read ({error})") from None
     if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
         raise DatasetError(f"{path}: it must hold whole numbers, one a pixel")

@@ -113,13 +113,16 @@ class Voc(Reader):
         found = read_classes(path)
         classes, colours = label_map(path) if found is None else (found[0], None)
         splits = _splits(path)
+        taken: set[str] = set()
         for file, inside in files_of(path / "SegmentationClass", ".png"):
+            name = name_of(inside, taken)
             split = splits.get(inside.stem)
-            read = partial(_item, path, file, inside, classes, colours, split)
-            yield Entry(name_of(inside), read)
+            read = partial(_item, name, path, file, inside, classes, colours, split)
+            yield Entry(name, read)
 
 
 def _item(
+    name: str,
     path: Path,
     file: Path,
     inside: Path,
@@ -133,6 +136,7 @@ def _item(
     labels = from_indices(np.where(ignore, 0, values), ids, file)
     instances, of, notes = _objects(path / "SegmentationObject" / inside, labels)
     return labelled(
+        name,
         file,
         inside,
         path / "JPEGImages",

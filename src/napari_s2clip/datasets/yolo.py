@@ -121,18 +121,19 @@ class Yolo(Reader):
         home = index.parent
         classes = _classes(index)
         # labels/train/name.txt, or train/labels/name.txt as Roboflow has it.
+        taken: set[str] = set()
         folders = [home / "labels", *sorted(home.glob("*/labels"))]
         for folder in [f for f in folders if f.is_dir()] or folders[:1]:
             split = part_of([folder.parent.name])
             images = folder.with_name("images")
             for file, inside in files_of(folder, ".txt"):
-                yield Entry(
-                    name_of(inside),
-                    partial(_item, file, inside, images, classes, home, split),
-                )
+                name = name_of(file.relative_to(home), taken)
+                read = partial(_item, name, file, inside, images, classes, home, split)
+                yield Entry(name, read)
 
 
 def _item(
+    name: str,
     file: Path,
     inside: Path,
     images: Path,
@@ -140,9 +141,8 @@ def _item(
     home: Path,
     split: str | None,
 ) -> Item:
-    name = name_of(inside)
     found = image_of(images, inside)
-    shape = found[0].shape[:2] if found else size_of(home, name)
+    shape = found[0].shape[:2] if found else size_of(home, name_of(inside))
     if shape is None:
         raise DatasetError(
             f"{file}: its image is missing in {images}, and without it the size is "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -95,6 +95,7 @@ def write_segmentation(
     pictures: bool = True,
     stack: Stack | None = None,
     about: Mapping[str, Any] | None = None,
+    check: Callable[[], None] | None = None,
 ) -> list[Path]:
     """Write the maps, pictures and table of one image.
 
@@ -119,6 +120,9 @@ def write_segmentation(
         What the maps are, where they are not one plane.
     about : mapping, optional
         More for the description.
+    check : callable, optional
+        Called when all files are complete and none has its name yet; what it raises
+        keeps what was there.
 
     Returns
     -------
@@ -155,9 +159,12 @@ def write_segmentation(
         # Names may be as long as names can be, so these have their endings only.
         new = {suffix: Path(folder) / f"new{suffix}" for suffix in SUFFIXES}
         _write(result, image_rgb, new, stack, pictures, about or {})
-        for path in paths:
-            source = Path(folder) / f"new{path.name[len(stem) :]}"
+        sources = [Path(folder) / f"new{path.name[len(stem) :]}" for path in paths]
+        for source in sources:
             sync(source)
+        if check is not None:
+            check()
+        for source, path in zip(sources, paths, strict=True):
             source.replace(path)
     return paths
 
