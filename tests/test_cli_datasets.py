@@ -196,7 +196,7 @@ def test_labels_come_back_to_the_results_of_their_job(run, results, tmp_path):
     masks = sorted(dataset.rglob("masks/*/*.png"))
     write_png(masks[0], read_png(masks[0]) * 0 + 1)
     masks[1].rename(masks[1].with_name("photo 9.png"))
-    code, text, errors = run("import", dataset, "--out", out, "--overwrite")
+    code, _, errors = run("import", dataset, "--out", out, "--overwrite")
     assert code == 1
     assert errors == (
         f"napari-s2clip: error: photo 9: {out} has the results of a job over other "
