@@ -189,6 +189,26 @@ def test_a_damaged_image_of_a_dataset_is_reported_and_passed(run, results, tmp_p
     assert [name for name, _ in told["failed"]] == ["photo 1"]
 
 
+def test_what_was_read_of_a_damaged_dataset_is_told(run, results, tmp_path):
+    dataset = tmp_path / "d"
+    run("export", results, "--format", "hf", "--out", dataset, "--val", 0.8)
+    first, second = sorted(dataset.rglob("metadata.jsonl"))
+    count = len(first.read_text(encoding="utf-8").splitlines())
+    second.write_bytes(b"\xff\xfe\n")
+    code, text, errors = run("import", dataset, "--out", tmp_path / "b", "--json")
+    assert code == 1
+    assert f"{second}: it is no text" in errors
+    assert errors.count("\n") == 1
+    told = json.loads(text)
+    assert len(told["images"]) == count
+    assert [name for name, _ in told["failed"]] == [str(dataset)]
+    # Where nothing was read there is nothing to tell.
+    first.write_bytes(b"\xff\xfe\n")
+    code, text, errors = run("import", dataset, "--out", tmp_path / "c", "--json")
+    assert (code, text) == (1, "")
+    assert errors.count("\n") == 1
+
+
 def test_labels_come_back_to_the_results_of_their_job(run, results, tmp_path):
     out, dataset = tmp_path / "out", tmp_path / "d"
     shutil.copytree(results, out)
@@ -199,8 +219,8 @@ def test_labels_come_back_to_the_results_of_their_job(run, results, tmp_path):
     code, _, errors = run("import", dataset, "--out", out, "--overwrite")
     assert code == 1
     assert errors == (
-        f"napari-s2clip: error: photo 9: {out} has the results of a job over other "
-        "images; give another folder\n"
+        f"napari-s2clip: error: photo 9: {out} is the folder of a job that has no "
+        "results of it; give another folder\n"
     )
     assert not list(out.glob("photo 9*"))
     assert set(tifffile.imread(out / "photo 0_refined.tif").ravel()) == {1}

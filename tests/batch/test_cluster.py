@@ -115,6 +115,12 @@ def test_workers_keep_their_memory_and_share_the_cores(cluster):
         assert environment["OMP_NUM_THREADS"] in {str(share), _given("OMP_NUM_THREADS")}
 
 
+def test_nothing_is_open_to_other_computers(cluster):
+    server = cluster._local.scheduler.http_server
+    addresses = {socket.getsockname()[0] for socket in server._sockets.values()}
+    assert addresses == {"127.0.0.1"}
+
+
 def _given(name):
     """What is set for this program is for its children too."""
     return os.environ.get(name)
@@ -229,7 +235,7 @@ def test_a_worker_keeps_what_was_edited_meanwhile(
         return real(*args, **options)
 
     monkeypatch.setattr(worker, "segment", segment)
-    guard = Guard(read_entries(out)["0"]["maps"], stamps_of(out, inputs[0]))
+    guard = Guard((read_entries(out)["0"]["maps"],), stamps_of(out, inputs[0]))
     state, told, problem = worker.work(inputs[0], out, guard)
     assert (state, problem) == ({}, "")
     assert "was changed while the job was under way" in told["kept"]
@@ -243,7 +249,7 @@ def test_what_a_worker_placed_before_it_died_is_no_edit(single, inputs, tmp_path
     out = tmp_path / "out"
     shutil.copytree(single, out)
     item = inputs[0]
-    guard = Guard(read_entries(out)["0"]["maps"], stamps_of(out, item))
+    guard = Guard((read_entries(out)["0"]["maps"],), stamps_of(out, item))
     guard.check(out, item)
     path, about = out / "0_refined.tif", json.loads((out / "0.json").read_text())
     tifffile.imwrite(path, tifffile.imread(path) * 0)

@@ -817,6 +817,27 @@ def test_what_is_painted_before_an_image_that_cannot_be_read_is_saved(
     assert in_file(reviewing) == value
 
 
+def test_a_layer_that_is_removed_while_another_image_is_read_is_saved(
+    widget: S2CLIPWidget,
+    viewer: napari.Viewer,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go = held(monkeypatch, "load")
+    folder = widget.batch.folder
+    click(folder.next_button)
+    qtbot.waitUntil(lambda: said(folder.status) == "Opening…")
+    value = paint(widget)
+    viewer.layers.remove(refined(widget))
+    go.set()
+    wait(widget)
+    assert folder.layer.name == "photo1"
+    assert in_file(reviewing) == value
+
+
 def test_what_is_painted_while_it_is_saved_is_saved_too(
     widget: S2CLIPWidget,
     reviewing: Path,

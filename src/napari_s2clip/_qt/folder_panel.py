@@ -47,7 +47,7 @@ class FolderPanel(FolderSaving):
     def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(viewer, parent)
         self._listing = CancelToken()
-        self._lost: set[int] = set()
+        self._drawn: set[int] = set()
         keys = self._keys = CanvasKeys(viewer, {KEY: self.accept})
         self.destroyed.connect(lambda *_: keys.unbind())
         self.shown.closing.connect(self._stop)
@@ -211,7 +211,7 @@ class FolderPanel(FolderSaving):
                 loaded.close()
                 self.save(self.reload)
             else:
-                self.save(lambda: self._show(number, loaded))
+                self.save(lambda: self._show(number, loaded), loaded.close)
         elif job.error is None:
             self._show(number, loaded)
         else:
@@ -241,9 +241,10 @@ class FolderPanel(FolderSaving):
         self._say(loaded.note)
         self._offer()
         self._enable()
-        if number in self._lost and not loaded.lost:
+        found = self.moved is not None and not loaded.lost
+        if found and self.listed[number].edited and number not in self._drawn:
+            self._drawn.add(number)
             self._draw(loaded.opened.image)  # nobody could while it was lost
-        (self._lost.add if loaded.lost else self._lost.discard)(number)
 
     def _leave_image(self) -> None:
         """Take the image out of the viewer; everything of it is saved."""
@@ -263,8 +264,7 @@ class FolderPanel(FolderSaving):
     def _set_moved(self, moved: Path | None) -> None:
         self.moved = self.export.moved = moved
         self.sources = None
-        if moved is None:
-            self._lost.clear()
+        self._drawn.clear()
 
     def showEvent(self, event: QShowEvent) -> None:  # type: ignore[override]
         """Follow the panel into another window."""

@@ -84,13 +84,22 @@ class FolderSaving(FolderList):
         """Whether a layer is the image that is open."""
         return layer is not None and layer is self.layer
 
-    def save(self, then: Callable[[], None] = lambda: None) -> None:
+    def save(
+        self,
+        then: Callable[[], None] = lambda: None,
+        otherwise: Callable[[], None] = lambda: None,
+    ) -> None:
         """Save what has changed of the image, in a thread, and go on.
 
         Where it fails the image stays, with a sentence.
+
+        Parameters
+        ----------
+        then, otherwise : callable
+            Called when all is saved, or when it cannot be.
         """
         if self.busy:  # what is under way may change what is there to be saved
-            self._jobs.start(lambda: None, lambda _: self.save(then))
+            self._jobs.start(lambda: None, lambda _: self.save(then, otherwise))
             return
         opened = self.shown.opened
         if opened is None or not self.shown.present:
@@ -105,11 +114,15 @@ class FolderSaving(FolderList):
             lambda: save_corrections(
                 opened, annotations, reviewed=decided, force=force
             ),
-            lambda job: self._on_saved(opened, job, then),
+            lambda job: self._on_saved(opened, job, then, otherwise),
         )
 
     def _on_saved(
-        self, before: OpenedResults, job: Job, then: Callable[[], None]
+        self,
+        before: OpenedResults,
+        job: Job,
+        then: Callable[[], None],
+        otherwise: Callable[[], None],
     ) -> None:
         if job.error is not None:
             self.shown.unsaved = True
@@ -121,6 +134,7 @@ class FolderSaving(FolderList):
             self._say(words)
             self._offer(discard=True)
             self.table.choose(self.number)
+            otherwise()
             return
         self._offer()
         saved: OpenedResults = job.value
@@ -134,7 +148,7 @@ class FolderSaving(FolderList):
             if _looks_otherwise(saved, before):
                 self._draw(saved.image)
         if self.unsaved and self.shown.present:  # somebody painted meanwhile
-            self.save(then)
+            self.save(then, otherwise)
         else:
             then()
 
@@ -157,8 +171,21 @@ class FolderSaving(FolderList):
 
     def _on_removing(self) -> None:
         """Save while all layers are there; some may go for good."""
+        opened = self.shown.opened
         if not self.busy:
             self.save()
+        elif opened is not None and self.unsaved and self.shown.present:
+            # Another image is being read; when it is there, this one is gone.
+            annotations, force = self.shown.annotations(), self._force
+            self.shown.unsaved = False
+            self._jobs.start(
+                lambda: save_corrections(opened, annotations, force=force),
+                self._on_saved_aside,
+            )
+
+    def _on_saved_aside(self, job: Job) -> None:
+        if job.error is not None:
+            self._say(sentence(job.error))
 
     def _draw(self, image: FinishedImage) -> None:
         """Let the pictures of an image follow its maps, beside all that is done."""

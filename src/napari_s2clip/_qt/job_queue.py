@@ -63,7 +63,9 @@ class JobQueue(QObject):
         if not isalive(self) or job is not self._job or self._then is None:
             return
         then, self._job, self._then = self._then, None, None
-        then(job)
-        if self._waiting and self._job is None:
-            self.start(*self._waiting.popleft())
-        self.changed.emit()
+        try:
+            then(job)
+        finally:
+            if self._waiting and self._job is None:
+                self.start(*self._waiting.popleft())
+            self.changed.emit()

@@ -13,6 +13,7 @@ from ..closing import Closing
 from ..errors import EXPECTED
 from .edited import EditedError
 from .inputs import Input
+from .line import LostError
 
 if TYPE_CHECKING:
     from .edited import Guard
@@ -74,6 +75,8 @@ class Cluster(Closing):
                     threads_per_worker=_THREADS,
                     processes=True,
                     dashboard_address=None,
+                    # Else it is open to other computers, on a port that may be taken.
+                    scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                     silence_logs="CRITICAL",
                 )
         try:
@@ -215,9 +218,9 @@ class _Remote:
         try:
             _, told, problem = self._future.result()
         except KilledWorker:
-            return RuntimeError("the workers that took it died")
+            return LostError("the workers that took it died")
         except (CancelledError, FutureCancelledError) as error:
-            return RuntimeError(f"the cluster gave it up ({error})")
+            return LostError(f"the cluster gave it up ({error})")
         except EXPECTED as error:
             return error
         if "kept" in told:

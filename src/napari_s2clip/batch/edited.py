@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ __all__ = [
     "EditedError",
     "Guard",
     "Stamps",
-    "maps_now",
+    "half_placed",
     "refuse_edited",
     "refuse_edited_results",
     "stamps_of",
@@ -50,18 +50,21 @@ def stamps_of(out: Path, item: Input) -> Stamps:
 
 @dataclass(frozen=True)
 class Guard:
-    """Finished results that a job shall replace, unless somebody changes them first.
+    """Results that a job shall replace, unless somebody changes them first.
 
     Attributes
     ----------
-    digests : mapping of str to str
-        What the maps were known by when they were written; see `digest_of`.
+    known : tuple of mapping of str to str
+        What the maps were known by when jobs wrote them, by map; see `digest_of`.
     stamps : mapping
         See `stamps_of`.
+    finished : bool
+        Whether a job had noted them as complete.
     """
 
-    digests: Mapping[str, str]
+    known: tuple[Mapping[str, str], ...]
     stamps: Stamps
+    finished: bool = False
 
     def untouched(self, out: Path, item: Input) -> bool:
         """Whether every file is as it was."""
@@ -84,7 +87,7 @@ class Guard:
         corrected = now.get(".json") != self.stamps.get(".json") and (
             "edited" in _description(image)
         )
-        path = image.path(".json") if corrected else _edited(image, self.digests, True)
+        path = image.path(".json") if corrected else _edited(image, self.known)
         if path is not None:
             raise EditedError(
                 f"{item.path}: {path} was changed while the job was under way and is "
@@ -92,27 +95,23 @@ class Guard:
             )
 
 
-def refuse_edited(
-    out: Path, item: Input, digests: Mapping[str, str], *, finished: bool
-) -> None:
-    """Raise `EditedError` if a label file of an image is not what was written.
+def refuse_edited(out: Path, item: Input, known: Sequence[Mapping[str, str]]) -> None:
+    """Raise `EditedError` if a label file of an image is not what a job has written.
 
     Parameters
     ----------
     out : Path
     item : Input
-    digests : mapping of str to str
-        What its maps were known by when they were written; see `digest_of`.
-    finished : bool
-        Whether the journal knows the last files that a job has written; else those
-        that the job has placed, without coming to note it, are known too.
+    known : sequence of mapping of str to str
+        What its maps were known by when jobs wrote them; see `digest_of`. What a job
+        has placed without coming to note it is known too.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     """
-    path = _edited(FinishedImage(out, item.name), digests, not finished)
+    path = _edited(FinishedImage(out, item.name), known)
     if path is not None:
         raise EditedError(
             f"{item.path}: {path} was edited since it was written and is kept; move it "
@@ -128,8 +127,7 @@ def refuse_edited_results(image: FinishedImage) -> None:
     OSError
         If a file cannot be read.
     """
-    maps = _description(image).get("maps")
-    path = _edited(image, maps if isinstance(maps, dict) else {}, False)
+    path = _edited(image, ())
     if path is not None:
         raise EditedError(
             f"{path} was edited since it was written and is kept; move it away to "
@@ -137,23 +135,36 @@ def refuse_edited_results(image: FinishedImage) -> None:
         )
 
 
-def maps_now(out: Path, item: Input) -> dict[str, str]:
-    """What the label files of an image are known by as they are now."""
-    image = FinishedImage(out, item.name)
-    paths = {stage: image.path(f"_{stage}.tif") for stage in MAPS}
-    return {s: digest for s, p in paths.items() if (digest := _digest(p)) is not None}
+def half_placed(image: FinishedImage) -> dict[str, str]:
+    """Maps that a killed job has placed, as far as what it did not still lies there.
 
-
-def _edited(
-    image: FinishedImage, digests: Mapping[str, str], unnoted: bool
-) -> Path | None:
-    """A label file that no job has written; None if there is none."""
-    about = _description(image).get("maps") if unnoted else None
-    placed = about if isinstance(about, dict) else {}
-    for stage, digest in digests.items():
+    Raises
+    ------
+    OSError
+        If a file cannot be read.
+    """
+    found = {}
+    for stage in MAPS:
         path = image.path(f"_{stage}.tif")
-        now = _digest(path)
-        if now is None or now in (digest, placed.get(stage)):
+        left = _half_written(path.parent, stage)
+        if left and (now := _digest(path)) in left:
+            found[stage] = str(now)
+    return found
+
+
+def _edited(image: FinishedImage, known: Sequence[Mapping[str, str]]) -> Path | None:
+    """A label file that no job has written; None if there is none, or nobody knows."""
+    about = _description(image)
+    placed = about.get("maps")
+    noted = any(known)
+    # What was imported over results of a job is somebody's work.
+    if isinstance(placed, dict) and not (noted and about.get("imported")):
+        known = (*known, placed)
+    for stage in MAPS:
+        path = image.path(f"_{stage}.tif")
+        ours = {digests[stage] for digests in known if stage in digests}
+        now = _digest(path) if ours else None
+        if now is None or now in ours:
             continue
         if now not in _half_written(path.parent, stage):
             return path

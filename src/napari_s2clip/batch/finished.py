@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -200,7 +200,7 @@ def finished_images(folder: str | Path) -> list[FinishedImage]:
         raise ValueError(f"{folder}: there is no such folder")
     entries = read_entries(folder)
     if entries:
-        names = [n for n, e in entries.items() if e.get("event") == "done"]
+        names = [n for n, e in entries.items() if _is_finished(folder, n, e)]
     else:
         names = list(_without_journal(folder))
     found = [FinishedImage(folder, name) for name in sorted(names)]
@@ -210,6 +210,21 @@ def finished_images(folder: str | Path) -> list[FinishedImage]:
             f"{folder}: there are no results in it; run `napari-s2clip segment` first"
         )
     return found
+
+
+def _is_finished(folder: Path, name: str, entry: Mapping[str, Any]) -> bool:
+    """Whether results are whole: noted as such, or from before an unfinished job."""
+    if entry.get("event") == "done" or "before" not in entry:
+        return entry.get("event") == "done"
+    image = FinishedImage(folder, name)
+    try:
+        about = image.description
+        maps, edited = about.get("maps"), about.get("edited", ())
+        return isinstance(maps, dict) and not any(
+            image.is_edited(stage) for stage in maps if stage not in edited
+        )
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _without_journal(folder: Path) -> Iterator[str]:

@@ -71,7 +71,7 @@ def write_item(
         picture = np.full((*item.shape, 3), 255, np.uint8)
     else:
         picture = to_rgb(item.image, levels=item.levels).pixels
-    about: dict[str, Any] = {"source": {"path": item.source}}
+    about: dict[str, Any] = {"source": {"path": item.source}, "imported": True}
     if item.pixel_size is not None:
         about |= {"pixel_size": list(item.pixel_size), "unit": item.unit}
     if item.reviewed is not None:

@@ -98,7 +98,6 @@ class Journal(Closing):
         self.fingerprint = job.fingerprint
         self.entries = read_entries(out)
         self.changed = False
-        self._before: dict[str, dict[str, Any]] = {}
         self._read = self._size()
         self._lock = FileLock(out / OWN_FOLDER / "lock")
         self._file: IO[bytes] | None = None
@@ -163,40 +162,54 @@ class Journal(Closing):
             return False
         return all((self.out / file).exists() for file in entry.get("files", ()))
 
-    def is_finished(self, item: Input) -> bool:
-        """Whether what is there is all of what a job has written."""
-        return self.entries.get(item.name, {}).get("event") == "done"
-
     def is_ours(self, item: Input) -> bool:
         """Whether files under its name are from jobs, finished or not."""
         return bool(self.entries.get(item.name, {}).get("ours"))
 
     def is_of_this_job(self, item: Input) -> bool:
         """Whether what is there is from a job like this one."""
-        job = self.entries.get(item.name, {}).get("job")
-        return not self.is_finished(item) or job == self.fingerprint
+        last = self._finished(item)
+        return last is None or last.get("job") == self.fingerprint
 
-    def digests(self, item: Input) -> dict[str, str]:
-        """What its maps were known by when they were written last."""
-        return dict(self.entries.get(item.name, {}).get("maps", {}))
+    def is_finished(self, item: Input) -> bool:
+        """Whether a job has noted all of what is there."""
+        return self.entries.get(item.name, {}).get("event") == "done"
 
-    def is_begun(self, item: Input) -> bool:
-        """Whether a job was stopped while it wrote the image."""
-        return self.entries.get(item.name, {}).get("event") == "begin"
+    def known_maps(self, item: Input) -> tuple[dict[str, str], ...]:
+        """What its maps were known by when jobs wrote them."""
+        entry = self.entries.get(item.name, {})
+        found = (entry.get("maps"), entry.get("before", {}).get("maps"))
+        return tuple(dict(maps) for maps in found if maps)
 
-    def begin(self, item: Input, maps: Mapping[str, str] | None = None) -> None:
-        """Note that an image is about to be written.
+    def _finished(self, item: Input) -> dict[str, Any] | None:
+        """What was noted when it was finished last."""
+        entry = self.entries.get(item.name, {})
+        return entry if entry.get("event") == "done" else entry.get("before")
+
+    def begin(self, item: Input) -> None:
+        """Note that an image is about to be written."""
+        self._unfinished(item, {"event": "begin"})
+
+    def _unfinished(self, item: Input, facts: Mapping[str, Any]) -> None:
+        entry = self.entries.get(item.name, {})
+        kept: dict[str, Any] = {k: entry[k] for k in ("ours", "maps") if k in entry}
+        if facts["event"] == "begin":
+            kept["ours"] = True
+        last = self._finished(item)
+        before = {} if last is None else {"before": last}
+        self._note({**facts, "name": item.name, **kept, **before})
+
+    def placed(self, name: str, maps: Mapping[str, str]) -> None:
+        """Note maps of an unfinished image that a job has placed.
 
         Parameters
         ----------
-        item : Input
-        maps : mapping of str to str, optional
-            What the maps that are there are known by; by default as it is noted.
+        name : str
+        maps : mapping of str to str
+            What they are known by.
         """
-        before = self.digests(item) if maps is None else dict(maps)
-        if item.name in self.entries:
-            self._before[item.name] = self.entries[item.name]
-        self._note({"event": "begin", "name": item.name, "ours": True, "maps": before})
+        entry = self.entries[name]
+        self._note({**entry, "maps": {**entry.get("maps", {}), **maps}})
 
     def done(
         self, item: Input, state: Mapping[str, int], told: Mapping[str, Any]
@@ -228,18 +241,14 @@ class Journal(Closing):
         )
 
     def kept(self, item: Input) -> None:
-        """Note that nothing was written of an image that was begun."""
-        before = self._before.get(item.name)
-        if before is not None:
-            self._note(before)
+        """Note that the results that an image had are there as before."""
+        last = self._finished(item)
+        if last is not None:
+            self._note(last)
 
     def failed(self, item: Input, reason: str) -> None:
         """Note why there is nothing new of an image."""
-        before = self.entries.get(item.name, {})
-        kept: dict[str, Any] = {
-            key: before[key] for key in ("ours", "maps") if key in before
-        }
-        self._note({"event": "failed", "name": item.name, "error": reason, **kept})
+        self._unfinished(item, {"event": "failed", "error": reason})
 
     def _note(self, entry: dict[str, Any]) -> None:
         self._append(json.dumps(entry).encode() + b"\n")

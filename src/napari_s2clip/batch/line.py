@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from .job import Job
     from .report import Teller
 
-__all__ = ["Line", "LocalLine", "Pending", "Written"]
+__all__ = ["Line", "LocalLine", "LostError", "Pending", "Written"]
 
 Written: TypeAlias = tuple[dict[str, int], dict[str, Any]]
 """State of the image when it was read, and what `write` told."""
 
 _Read: TypeAlias = "tuple[dict[str, int], Prepared]"
+
+
+class LostError(RuntimeError):
+    """Nobody knows what became of an image; it may still be worked on."""
 
 
 class Pending(Protocol):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import sentence
 from ..io.results import TEMPORARY, output_paths
-from .edited import EditedError, Guard, refuse_edited, stamps_of
+from .edited import EditedError, Guard, half_placed, refuse_edited, stamps_of
+from .finished import FinishedImage
 
 if TYPE_CHECKING:
     from ..progress import CancelToken
@@ -33,7 +36,7 @@ class Step:
     kept : bool
         Whether that is because somebody has edited what is there.
     guard : Guard or None
-        Of finished results that are there and would be replaced.
+        Of results that are there and would be replaced.
     """
 
     input: Input
@@ -96,12 +99,34 @@ def refuse_inputs(inputs: Sequence[Input], out: Path) -> None:
                 )
 
 
-def tidy(out: Path, inputs: Sequence[Input]) -> None:
-    """Remove what a program left in a folder that was killed while it wrote."""
+def tidy(out: Path, inputs: Sequence[Input], journal: Journal) -> None:
+    """Remove what a program left in a folder that was killed while it wrote.
+
+    What it has placed of an image is noted before, so that nobody takes it for edits.
+
+    Raises
+    ------
+    OSError
+        If the journal cannot be written.
+    """
     for folder in {out / item.folder for item in inputs}:
-        if folder.is_dir():
-            for path in folder.glob(f"{TEMPORARY}*"):
-                shutil.rmtree(path, ignore_errors=True)
+        left = list(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
+        for name in _unfinished_in(folder, journal) if left else ():
+            with suppress(OSError):  # one that cannot be read is nobody's
+                placed = half_placed(FinishedImage(out, name))
+                if placed:
+                    journal.placed(name, placed)
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _unfinished_in(folder: Path, journal: Journal) -> list[str]:
+    """Images of which files may be placed, without being noted."""
+    return [
+        name
+        for name, entry in journal.entries.items()
+        if entry.get("event") != "done" and (journal.out / name).parent == folder
+    ]
 
 
 def _place(path: Path) -> str:
@@ -127,10 +152,15 @@ def _step(item: Input, journal: Journal, overwrite: bool, again: bool) -> Step:
                 "choose another folder or allow overwriting",
             )
     # First, so that whatever happens later is noticed.
-    guard = Guard(journal.digests(item), stamps_of(journal.out, item))
-    finished = journal.is_finished(item)
+    guard = Guard(
+        journal.known_maps(item),
+        stamps_of(journal.out, item),
+        journal.is_finished(item),
+    )
     try:
-        refuse_edited(journal.out, item, guard.digests, finished=finished)
+        refuse_edited(journal.out, item, guard.known)
     except EditedError as error:
         return Step(item, str(error), kept=True)
-    return Step(item, guard=guard if there and finished else None)
+    except OSError as error:
+        return Step(item, f"{item.path}: {sentence(error)}")
+    return Step(item, guard=guard)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import EXPECTED, sentence
 from ..progress import CancelToken
-from .edited import EditedError, maps_now
+from .edited import EditedError
 from .journal import Journal
-from .line import Line, LocalLine, Pending
+from .line import Line, LocalLine, LostError, Pending
 from .plan import Step, plan, tidy
 from .report import Teller, Watch
 
@@ -118,11 +118,7 @@ def run_job(
     with journal:
         if journal.changed:
             steps = plan(inputs, journal, overwrite=overwrite, again=again)
-        for step in steps:
-            if step.reason is None and journal.is_begun(step.input):
-                # Then what was placed is known when the rest of it is gone.
-                journal.begin(step.input, maps_now(out, step.input))
-        tidy(out, inputs)
+        tidy(out, inputs, journal)
         count = sum(step.reason is None for step in steps)
         teller = Teller(len(steps), count, progress)
         line: Line
@@ -173,14 +169,16 @@ def _in_order(
             error = pending.exception()
             if error is None:
                 journal.done(step.input, *pending.result())
-            elif isinstance(error, EditedError) or _is_as_before(step, journal.out):
+            elif _is_as_before(step, error, journal.out):
                 journal.kept(step.input)
         raise
 
 
-def _is_as_before(step: Step, out: Path) -> bool:
-    """Whether there are finished results, and nothing of them was replaced."""
-    return step.guard is not None and step.guard.untouched(out, step.input)
+def _is_as_before(step: Step, error: BaseException, out: Path) -> bool:
+    """Whether results are there as they were; a lost worker may still replace them."""
+    if step.guard is None or not step.guard.finished or isinstance(error, LostError):
+        return False
+    return isinstance(error, EditedError) or step.guard.untouched(out, step.input)
 
 
 def _unless_changed(step: Step, out: Path) -> Step:
@@ -191,6 +189,8 @@ def _unless_changed(step: Step, out: Path) -> Step:
         step.guard.check(out, step.input)
     except EditedError as error:
         return replace(step, reason=str(error), kept=True)
+    except OSError as error:
+        return replace(step, reason=f"{step.input.path}: {sentence(error)}")
     return step
 
 
@@ -204,16 +204,16 @@ def _outcome(step: Step, pending: Pending | None, journal: Journal) -> Outcome:
     try:
         state, told = pending.result()
     except EditedError as error:
-        journal.kept(item)
+        if _is_as_before(step, error, journal.out):
+            journal.kept(item)
         return Outcome(item, "kept", {}, str(error))
     except EXPECTED as error:
         reason = sentence(error)
         named = reason.startswith(str(item.path))
         reason = reason if named else f"{item.path}: {reason}"
-        if _is_as_before(step, journal.out):
+        journal.failed(item, reason)
+        if _is_as_before(step, error, journal.out):
             journal.kept(item)  # what there was is whole
-        else:
-            journal.failed(item, reason)
         return Outcome(item, "failed", {}, reason)
     journal.done(item, state, told)
     return Outcome(item, "done", told)

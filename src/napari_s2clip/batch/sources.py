@@ -87,11 +87,12 @@ class Sources:
     def _claimants(self, name: str, moved: Path) -> dict[Path, list[Path]]:
         """Lost files of a name by where they may be now."""
         if name not in self._claims:
-            claims = self._claims[name] = {}
+            claims: dict[Path, list[Path]] = {}
             for source in sorted(self._alike.get(name, ())):
                 found = None if source.exists() else moved_to(source, moved)
                 if found is not None:
                     claims.setdefault(found, []).append(source)
+            self._claims[name] = claims  # whole, for other threads
         return self._claims[name]
 
 

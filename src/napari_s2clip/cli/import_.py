@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from .export import add_format_option, read_format
 
 if TYPE_CHECKING:
     from ..datasets import Format
+    from ..datasets.format import Entry
 
 __all__ = ["MORE", "add_arguments", "run"]
 
@@ -41,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; returns the exit code."""
+    from ..batch.finished import finished_images
     from ..batch.from_dataset import write_item
-    from ..batch.journal import read_entries
     from ..datasets.detect import dataset_of
     from ..datasets.own import is_of_results
 
@@ -52,17 +54,22 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--out: give another folder than that of the dataset")
     form = _format(options)
     # What a job has written is listed by its journal.
-    images = read_entries(options.out) if is_of_results(options.out) else None
-    written, notes, failed = [], [], []
+    images = None
+    if is_of_results(options.out):
+        images = {image.name for image in finished_images(options.out)}
+    written: list[str] = []
+    notes: list[tuple[str, str]] = []
+    failed: list[tuple[str, str]] = []
     enabled = not options.quiet and sys.stderr.isatty()
+    entries = form.entries(dataset_of(options.dataset))
     with StepBar(None, enabled=enabled) as bar:
-        for number, entry in enumerate(form.entries(dataset_of(options.dataset))):
+        for number, entry in enumerate(_as_far_as_read(entries, options, failed)):
             bar.step(number, entry.name)
             try:
                 if images is not None and entry.name not in images:
                     raise ValueError(
-                        f"{options.out} has the results of a job over other images; "
-                        "give another folder"
+                        f"{options.out} is the folder of a job that has no results of "
+                        "it; give another folder"
                     )
                 item = entry.read()
                 write_item(
@@ -102,6 +109,26 @@ def run(options: argparse.Namespace) -> int:
     if not written and not failed:
         complain(f"{options.dataset}: there are no images in it")
     return 0 if written and not failed else 1
+
+
+def _as_far_as_read(
+    entries: Iterator[Entry],
+    options: argparse.Namespace,
+    failed: list[tuple[str, str]],
+) -> Iterator[Entry]:
+    """Images of a dataset; where the rest of it is damaged, that is a failure more."""
+    from ..datasets import DatasetError
+
+    some = False
+    try:
+        for entry in entries:
+            some = True
+            yield entry
+    except DatasetError as error:
+        if not some:
+            raise
+        failed.append((str(options.dataset), str(error)))
+        complain(str(error))
 
 
 def _format(options: argparse.Namespace) -> Format:

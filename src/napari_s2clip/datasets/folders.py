@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .format import DatasetError
 from .item import Item
-from .names import unique_name
+from .names import folded, unique_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,13 +71,13 @@ def name_of(inside: Path, taken: set[str] | None = None) -> str:
     inside : Path
         Of the file in the folder of labels.
     taken : set of str, optional
-        Names that others have; this one is added.
+        Names that others have, `folded`; this one is added.
     """
     name = inside.name.removesuffix(inside.suffix)
-    if taken is not None and name in taken:
+    if taken is not None and folded(name) in taken:
         return unique_name(inside.as_posix(), taken)
     if taken is not None:
-        taken.add(name)
+        taken.add(folded(name))
     return name
 
 

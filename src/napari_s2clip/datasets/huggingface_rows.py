@@ -97,7 +97,7 @@ def row_of(where: str, line: str) -> dict[str, Any]:
     """What a line says."""
     try:
         row = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: it is no JSON ({error})") from None
     if not isinstance(row, dict):
         raise DatasetError(f"{where}: it must be an object")

@@ -39,18 +39,25 @@ def check_name(name: str, *, windows: bool = os.name == "nt") -> None:
 
 
 def unique_name(file_name: str, taken: set[str]) -> str:
-    """A name of an item, from that of a file; with its folders if it is taken."""
+    """A name of an item, from that of a file; with its folders if it is taken.
+
+    Parameters
+    ----------
+    file_name : str
+    taken : set of str
+        Names that others have, `folded`; this one is added.
+    """
     parts = [p for p in file_name.replace("\\", "/").split("/") if p.strip(". ")]
     whole = "_".join(parts).rpartition(".")[0] or "_".join(parts) or "image"
     stem = (parts or ["image"])[-1].rpartition(".")[0] or whole
-    base = next((n for n in (stem, whole) if n not in taken), whole)
+    base = next((n for n in (stem, whole) if folded(n) not in taken), whole)
     base = "".join(c if c.isprintable() else "_" for c in base).strip(" ").lstrip(". ")
     name, count = _shortened(base, MAX_NAME), 1
-    while name in taken:
+    while folded(name) in taken:
         count += 1
         end = f"_{count}"
         name = _shortened(base, MAX_NAME - len(end)) + end
-    taken.add(name)
+    taken.add(folded(name))
     return name
 
 

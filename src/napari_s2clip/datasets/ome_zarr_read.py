@@ -18,7 +18,7 @@ from .folders import part_of
 from .format import DatasetError
 from .instances import from_ids
 from .item import Item
-from .names import unique_name
+from .names import folded, unique_name
 
 if TYPE_CHECKING:
     import zarr
@@ -72,9 +72,9 @@ def name_of(folder: Path, taken: set[str]) -> str:
     """The name of the image of such a folder; with the one around it if it is taken."""
     name = folder.name
     name = next(name.removesuffix(e) for e in _ENDINGS if name.endswith(e))
-    if name in taken:
+    if folded(name) in taken:
         return unique_name(f"{folder.parent.name}/{name}.zarr", taken)
-    taken.add(name)
+    taken.add(folded(name))
     return name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -155,17 +156,24 @@ def write_segmentation(
         refuse_existing(paths)
     out_dir = Path(out_dir)
     out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out_dir, prefix=TEMPORARY) as folder:
+    folder = Path(tempfile.mkdtemp(dir=out_dir, prefix=TEMPORARY))
+    placed = 0
+    try:
         # Names may be as long as names can be, so these have their endings only.
-        new = {suffix: Path(folder) / f"new{suffix}" for suffix in SUFFIXES}
+        new = {suffix: folder / f"new{suffix}" for suffix in SUFFIXES}
         _write(result, image_rgb, new, stack, pictures, about or {})
-        sources = [Path(folder) / f"new{path.name[len(stem) :]}" for path in paths]
+        sources = [folder / f"new{path.name[len(stem) :]}" for path in paths]
         for source in sources:
             sync(source)
         if check is not None:
             check()
         for source, path in zip(sources, paths, strict=True):
             source.replace(path)
+            placed += 1
+    finally:
+        # Where some were placed and others not, these tell that nobody edited them.
+        if placed in (0, len(paths)):
+            shutil.rmtree(folder, ignore_errors=True)
     return paths
 
 
