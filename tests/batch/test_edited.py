@@ -13,11 +13,12 @@ import pytest
 import tifffile
 
 from napari_s2clip import ClassSet
-from napari_s2clip.batch import Job, run_job
+from napari_s2clip.batch import Job, run_job, write_summary
 from napari_s2clip.batch.cluster import _Remote
 from napari_s2clip.batch.finished import FinishedImage, finished_images
 from napari_s2clip.batch.from_dataset import write_item
 from napari_s2clip.batch.journal import Journal, read_entries
+from napari_s2clip.batch.listing import list_results
 from napari_s2clip.batch.training import FolderItems
 from napari_s2clip.io.map_files import digest_of
 from napari_s2clip.io.results import TEMPORARY
@@ -99,11 +100,99 @@ def test_an_unfinished_job_hides_no_results(out, job, inputs, model):
     assert read_entries(out) == before
 
 
-def test_half_replaced_results_are_not_listed(out, job, inputs):
+def left_over(out: Path, **maps: str) -> Path:
+    """What a killed job has not placed any more: its description at least."""
+    folder = out / f"{TEMPORARY}abc"
+    folder.mkdir()
+    (folder / "new.json").write_text(json.dumps({"maps": maps}))
+    return folder
+
+
+def test_half_replaced_results_are_not_listed(out, job, inputs, model):
     with Journal(out, brighter(job)) as journal:
         journal.begin(inputs[0])
-    paint(out)  # a file of the killed job
+    left_over(out, refined=digest_of(paint(out)))  # a file of the killed job
     assert [image.name for image in finished_images(out)] == ["photo 1"]
+    assert [one.name for one in list_results(out)] == ["photo 1"]
+    # Nor when a job over another image has tidied the folder.
+    assert states(job, inputs[1:2], out, model=model) == ["skipped"]
+    assert not list(out.glob(f"{TEMPORARY}*"))
+    assert [image.name for image in finished_images(out)] == ["photo 1"]
+    assert states(brighter(job), inputs[:1], out, model=model, overwrite=True) == [
+        "done"
+    ]
+    assert len(finished_images(out)) == 2
+
+
+def test_what_another_program_edits_of_unfinished_jobs_stays_in_the_lists(
+    out, job, inputs, model
+):
+    before = read_entries(out)
+    with Journal(out, brighter(job)) as journal:
+        journal.begin(inputs[0])
+    paint(out)
+    assert len(finished_images(out)) == 2
+    assert states(brighter(job), inputs[:1], out, model=model, overwrite=True) == [
+        "kept"
+    ]
+    assert read_entries(out) == before
+
+
+def test_removed_results_bind_nobody(out, job, inputs, model):
+    for path in out.glob("photo 0*"):
+        path.unlink()
+    with Journal(out, brighter(job)) as journal:
+        journal.begin(inputs[0])
+    assert "before" not in read_entries(out)["photo 0"]
+    file = out / "photo 0_refined.tif"
+    tifffile.imwrite(file, np.ones((9, 12), np.uint16))
+    left_over(out, refined=digest_of(tifffile.imread(file)))
+    assert states(brighter(job), inputs[:1], out, model=model) == ["done"]
+
+
+def test_a_failed_image_with_whole_results_is_listed_once(out, job, inputs):
+    with Journal(out, brighter(job)) as journal:
+        journal.failed(inputs[0], "photo 0: it could not be read")
+    assert [(one.name, one.error) for one in list_results(out)] == [
+        ("photo 0", ""),
+        ("photo 1", ""),
+    ]
+    summary, _ = write_summary(out, job.classes, {})
+    assert (summary.images, summary.failed) == (2, 0)
+
+
+def test_half_an_import_over_results_is_no_edit(out, job, inputs, model):
+    """Killed, and then the folder is tidied by a job over another image."""
+    left_over(out, refined=digest_of(paint(out)))
+    assert states(job, inputs[1:2], out, model=model, again=True) == ["done"]
+    assert [image.name for image in finished_images(out)] == ["photo 1"]
+    assert states(job, inputs[:1], out, model=model) == ["done"]
+
+
+def test_edits_of_imports_are_kept_though_a_job_began_to_replace_them(
+    out, job, inputs, model, tmp_path
+):
+    folder = tmp_path / "imported"
+    for item in FolderItems(finished_images(out)):
+        write_item(item, folder)
+    with Journal(folder, job) as journal:
+        journal.begin(inputs[0])
+        journal.placed("photo 0", {"coarse": "of the job"})
+    paint(folder)
+    options = {"model": model, "overwrite": True}
+    assert states(job, inputs[:1], folder, **options) == ["kept"]
+
+
+def test_leftovers_are_no_images(out, tmp_path):
+    folder = tmp_path / "imported"
+    for item in FolderItems(finished_images(out)):
+        write_item(item, folder)
+    left = left_over(folder)
+    (left / "new_refined.tif").write_bytes(
+        (folder / "photo 0_refined.tif").read_bytes()
+    )
+    names = [image.name for image in finished_images(folder)]
+    assert names == ["photo 0", "photo 1"]
 
 
 def test_a_file_that_cannot_take_its_place_does_not_end_it_all(

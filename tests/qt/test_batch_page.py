@@ -838,6 +838,42 @@ def test_a_layer_that_is_removed_while_another_image_is_read_is_saved(
     assert in_file(reviewing) == value
 
 
+def test_a_layer_that_is_removed_while_it_is_saved_is_saved_too(
+    widget: S2CLIPWidget,
+    viewer: napari.Viewer,
+    reviewing: Path,
+    wait: Any,
+    click: Any,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go, begun = threading.Event(), threading.Event()
+    real = folder_saving.save_corrections
+
+    def slow(*args: Any, **options: Any) -> Any:
+        begun.set()
+        go.wait(20)
+        return real(*args, **options)
+
+    monkeypatch.setattr(folder_saving, "save_corrections", slow)
+    mine = viewer.add_labels(np.zeros((9, 12), np.uint8), name="mine")
+    folder = widget.batch.folder
+    labels = refined(widget)
+    paint(widget)
+    click(folder.next_button)
+    qtbot.waitUntil(begun.is_set)
+    other = 3 - int(labels.data[5, 5])
+    labels.data_setitem((np.array([5]), np.array([5])), other)
+    viewer.layers.remove(mine)
+    viewer.layers.remove(labels)
+    go.set()
+    wait(widget)
+    assert folder.layer.name == "photo1"
+    saved = tifffile.imread(reviewing / "photo0_refined.tif")
+    assert saved[5, 5] == other
+    assert states(folder.table)[0] == "edited"
+
+
 def test_what_is_painted_while_it_is_saved_is_saved_too(
     widget: S2CLIPWidget,
     reviewing: Path,

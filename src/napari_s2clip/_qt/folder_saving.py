@@ -102,7 +102,7 @@ class FolderSaving(FolderList):
             self._jobs.start(lambda: None, lambda _: self.save(then, otherwise))
             return
         opened = self.shown.opened
-        if opened is None or not self.shown.present:
+        if opened is None or not self.shown.savable:
             then()
             return
         annotations, reviewed = self.shown.annotations(), self.reviewed.isChecked()
@@ -147,7 +147,7 @@ class FolderSaving(FolderList):
             self._corrected = True
             if _looks_otherwise(saved, before):
                 self._draw(saved.image)
-        if self.unsaved and self.shown.present:  # somebody painted meanwhile
+        if self.unsaved and self.shown.savable:  # somebody painted meanwhile
             self.save(then, otherwise)
         else:
             then()
@@ -171,21 +171,10 @@ class FolderSaving(FolderList):
 
     def _on_removing(self) -> None:
         """Save while all layers are there; some may go for good."""
-        opened = self.shown.opened
-        if not self.busy:
+        if self.busy:
+            self.shown.remember()  # it is saved when its turn comes
+        else:
             self.save()
-        elif opened is not None and self.unsaved and self.shown.present:
-            # Another image is being read; when it is there, this one is gone.
-            annotations, force = self.shown.annotations(), self._force
-            self.shown.unsaved = False
-            self._jobs.start(
-                lambda: save_corrections(opened, annotations, force=force),
-                self._on_saved_aside,
-            )
-
-    def _on_saved_aside(self, job: Job) -> None:
-        if job.error is not None:
-            self._say(sentence(job.error))
 
     def _draw(self, image: FinishedImage) -> None:
         """Let the pictures of an image follow its maps, beside all that is done."""

@@ -63,6 +63,7 @@ class ShownImage(QObject):
         self.layer: Image | None = None
         self.opened: OpenedResults | None = None
         self.lost = self.unsaved = False
+        self._remembered: Annotations | None = None
         self._close_file: Callable[[], None] = lambda: None
         self._changing = False
         # napari searches everywhere for each layer that goes, half a second each.
@@ -77,6 +78,16 @@ class ShownImage(QObject):
     def present(self) -> bool:
         """Whether the layer of the image is in the viewer; somebody may remove it."""
         return self.layer is not None and self.layer in self._viewer.layers
+
+    @property
+    def savable(self) -> bool:
+        """Whether there is something that can be saved."""
+        return self.present or self._remembered is not None
+
+    def remember(self) -> None:
+        """Keep what was changed as it is now: somebody removes layers."""
+        if self.unsaved and self.present:
+            self._remembered = self.annotations()
 
     def mark_unsaved(self, *_: Any) -> None:
         """Something of the image was changed."""
@@ -125,6 +136,7 @@ class ShownImage(QObject):
         """Take the image out of the viewer."""
         layer, self.layer, self.opened = self.layer, None, None
         self.lost = self.unsaved = False
+        self._remembered = None
         if layer is None:
             return
         with self._by_ourselves():
@@ -136,10 +148,15 @@ class ShownImage(QObject):
         """What there is to save; no map where all labels were removed."""
         assert self.layer is not None
         assert self.opened is not None
+        known = self._remembered
         try:
-            return still(self.collect(self.layer))
+            now = still(self.collect(self.layer))
         except ValueError:
-            return replace(self.opened.annotations, maps={}, written={}, edited=())
+            nothing = replace(self.opened.annotations, maps={}, written={}, edited=())
+            now = nothing if known is None else known
+        if known is not None:
+            now = replace(now, maps={**known.maps, **now.maps})
+        return now
 
     def _extent(self) -> Any:
         return None if self.layer is None else self.layer.extent.world.tolist()

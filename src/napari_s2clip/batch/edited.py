@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..io.map_files import digest_of
-from ..io.open_image import open_image
-from ..io.results import MAPS, TEMPORARY
+from ..io.results import MAPS
 from .finished import FinishedImage
+from .placed import digest_now, half_written
 
 if TYPE_CHECKING:
     from .inputs import Input
@@ -21,7 +19,6 @@ __all__ = [
     "EditedError",
     "Guard",
     "Stamps",
-    "half_placed",
     "refuse_edited",
     "refuse_edited_results",
     "stamps_of",
@@ -135,51 +132,23 @@ def refuse_edited_results(image: FinishedImage) -> None:
         )
 
 
-def half_placed(image: FinishedImage) -> dict[str, str]:
-    """Maps that a killed job has placed, as far as what it did not still lies there.
-
-    Raises
-    ------
-    OSError
-        If a file cannot be read.
-    """
-    found = {}
-    for stage in MAPS:
-        path = image.path(f"_{stage}.tif")
-        left = _half_written(path.parent, stage)
-        if left and (now := _digest(path)) in left:
-            found[stage] = str(now)
-    return found
-
-
 def _edited(image: FinishedImage, known: Sequence[Mapping[str, str]]) -> Path | None:
     """A label file that no job has written; None if there is none, or nobody knows."""
     about = _description(image)
     placed = about.get("maps")
-    noted = any(known)
-    # What was imported over results of a job is somebody's work.
-    if isinstance(placed, dict) and not (noted and about.get("imported")):
-        known = (*known, placed)
+    placed = placed if isinstance(placed, dict) else {}
     for stage in MAPS:
         path = image.path(f"_{stage}.tif")
         ours = {digests[stage] for digests in known if stage in digests}
-        now = _digest(path) if ours else None
+        # What was imported over results of a job is somebody's work.
+        if stage in placed and not (ours and about.get("imported")):
+            ours.add(placed[stage])
+        now = digest_now(path) if ours else None
         if now is None or now in ours:
             continue
-        if now not in _half_written(path.parent, stage):
+        if now not in half_written(path.parent, stage):
             return path
     return None
-
-
-def _digest(path: Path) -> str | None:
-    """What a label file is known by; None if it is not there."""
-    try:
-        if not path.exists():
-            return None
-        with open_image(path) as labels:
-            return digest_of(labels.data)
-    except ValueError:
-        return ""  # nobody but its author knows what it is
 
 
 def _description(image: FinishedImage) -> Mapping[str, Any]:
@@ -187,17 +156,3 @@ def _description(image: FinishedImage) -> Mapping[str, Any]:
         return image.description
     except (OSError, ValueError):
         return {}
-
-
-def _half_written(folder: Path, stage: str) -> set[str]:
-    """What a map is known by in results of which a killed job placed some files only.
-
-    The description, which comes last, still lies among the others.
-    """
-    found = set()
-    for path in folder.glob(f"{TEMPORARY}*/new.json"):
-        try:
-            found.add(str(json.loads(path.read_text(encoding="utf-8"))["maps"][stage]))
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # it was not complete, so no file was placed
-    return found

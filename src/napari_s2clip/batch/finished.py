@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from ..io.class_lists import classes_from_dict
 from ..io.map_files import digest_of
 from ..io.open_image import open_image
-from ..io.results import MAPS
+from ..io.results import MAPS, TEMPORARY
 from .inputs import OWN_FOLDER
 from .journal import read_entries
+from .placed import digest_now, half_placed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..classes import ClassSet
     from ..io.opened import OpenedImage
 
-__all__ = ["FinishedImage", "Layer", "finished_images"]
+__all__ = ["FinishedImage", "Layer", "finished_images", "is_finished"]
 
 Layer: TypeAlias = Literal["coarse", "regions", "refined"]
 
@@ -200,7 +201,7 @@ def finished_images(folder: str | Path) -> list[FinishedImage]:
         raise ValueError(f"{folder}: there is no such folder")
     entries = read_entries(folder)
     if entries:
-        names = [n for n, e in entries.items() if _is_finished(folder, n, e)]
+        names = [n for n, e in entries.items() if is_finished(folder, n, e)]
     else:
         names = list(_without_journal(folder))
     found = [FinishedImage(folder, name) for name in sorted(names)]
@@ -212,18 +213,35 @@ def finished_images(folder: str | Path) -> list[FinishedImage]:
     return found
 
 
-def _is_finished(folder: Path, name: str, entry: Mapping[str, Any]) -> bool:
-    """Whether results are whole: noted as such, or from before an unfinished job."""
+def is_finished(folder: Path, name: str, entry: Mapping[str, Any]) -> bool:
+    """Whether results are whole: noted as such, or from before an unfinished job.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the results.
+    name : str
+        Of the image.
+    entry : mapping
+        Its last one in the journal.
+    """
     if entry.get("event") == "done" or "before" not in entry:
         return entry.get("event") == "done"
     image = FinishedImage(folder, name)
+    noted, before = entry.get("maps", {}), entry["before"].get("maps", {})
     try:
-        about = image.description
-        maps, edited = about.get("maps"), about.get("edited", ())
-        return isinstance(maps, dict) and not any(
-            image.is_edited(stage) for stage in maps if stage not in edited
+        about = image.description.get("maps")
+        mixed = half_placed(folder, name)
+        for stage in MAPS:
+            if stage in noted and noted[stage] != before.get(stage):
+                mixed.setdefault(stage, noted[stage])
+        # Where the description is of the new files too, all had their places.
+        return isinstance(about, dict) and not any(
+            about.get(stage) != digest
+            and digest_now(image.path(f"_{stage}.tif")) == digest
+            for stage, digest in mixed.items()
         )
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         return False
 
 
@@ -231,7 +249,10 @@ def _without_journal(folder: Path) -> Iterator[str]:
     """Names of descriptions beside which there is a map."""
     for path in folder.rglob("*.json"):
         inside = path.relative_to(folder)
-        if any(part.endswith(OWN_FOLDER) for part in inside.parts):
+        if any(
+            part.endswith(OWN_FOLDER) or part.startswith(TEMPORARY)
+            for part in inside.parts
+        ):
             continue
         stem = path.name.removesuffix(".json")
         if any(path.with_name(f"{stem}_{stage}.tif").is_file() for stage in MAPS):

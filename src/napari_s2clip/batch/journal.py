@@ -196,11 +196,15 @@ class Journal(Closing):
         if facts["event"] == "begin":
             kept["ours"] = True
         last = self._finished(item)
+        if last is not None and not any(
+            (self.out / file).exists() for file in last.get("files", ())
+        ):
+            last = None  # somebody has removed them
         before = {} if last is None else {"before": last}
         self._note({**facts, "name": item.name, **kept, **before})
 
     def placed(self, name: str, maps: Mapping[str, str]) -> None:
-        """Note maps of an unfinished image that a job has placed.
+        """Note maps that were placed, by a program that came no further.
 
         Parameters
         ----------
@@ -209,6 +213,11 @@ class Journal(Closing):
             What they are known by.
         """
         entry = self.entries[name]
+        if entry.get("event") == "done":
+            known = entry.get("maps", {})
+            if all(known.get(stage) == digest for stage, digest in maps.items()):
+                return
+            entry = {"event": "begin", "name": name, "ours": True, "before": entry}
         self._note({**entry, "maps": {**entry.get("maps", {}), **maps}})
 
     def done(
@@ -243,7 +252,7 @@ class Journal(Closing):
     def kept(self, item: Input) -> None:
         """Note that the results that an image had are there as before."""
         last = self._finished(item)
-        if last is not None:
+        if last is not None and last is not self.entries.get(item.name):
             self._note(last)
 
     def failed(self, item: Input, reason: str) -> None:

@@ -58,8 +58,9 @@ def list_results(folder: str | Path, cancel: CancelToken | None = None) -> list[
         if cancel is not None:
             cancel.raise_if_cancelled()
         found.append(look_at(image))
+    names = {one.name for one in found}
     for name, entry in read_entries(folder).items():
-        if entry.get("event") == "failed":
+        if entry.get("event") == "failed" and name not in names:
             found.append(Listed(name, error=str(entry.get("error", ""))))
     return sorted(found, key=lambda one: one.name)
 

@@ -215,6 +215,7 @@ def write(
         stack=found.stack,
         about=about,
         check=None if guard is None else partial(guard.check, out, item),
+        leave=True,
     )
     shown = found.stack.cut(result)
     write_thumbnail(out, item.name, found.picture, shown.refined, result.classes)

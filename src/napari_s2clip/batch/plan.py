@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import sentence
+from ..errors import EXPECTED, sentence
 from ..io.results import TEMPORARY, output_paths
-from .edited import EditedError, Guard, half_placed, refuse_edited, stamps_of
-from .finished import FinishedImage
+from .edited import EditedError, Guard, refuse_edited, stamps_of
+from .placed import half_placed
 
 if TYPE_CHECKING:
     from ..progress import CancelToken
@@ -111,22 +111,18 @@ def tidy(out: Path, inputs: Sequence[Input], journal: Journal) -> None:
     """
     for folder in {out / item.folder for item in inputs}:
         left = list(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
-        for name in _unfinished_in(folder, journal) if left else ():
-            with suppress(OSError):  # one that cannot be read is nobody's
-                placed = half_placed(FinishedImage(out, name))
+        for name in _images_in(folder, journal) if left else ():
+            with suppress(*EXPECTED):  # one that cannot be read is nobody's
+                placed = half_placed(out, name)
                 if placed:
                     journal.placed(name, placed)
         for path in left:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _unfinished_in(folder: Path, journal: Journal) -> list[str]:
-    """Images of which files may be placed, without being noted."""
-    return [
-        name
-        for name, entry in journal.entries.items()
-        if entry.get("event") != "done" and (journal.out / name).parent == folder
-    ]
+def _images_in(folder: Path, journal: Journal) -> list[str]:
+    """Images whose results lie in a folder."""
+    return [n for n in journal.entries if (journal.out / n).parent == folder]
 
 
 def _place(path: Path) -> str:
@@ -161,6 +157,6 @@ def _step(item: Input, journal: Journal, overwrite: bool, again: bool) -> Step:
         refuse_edited(journal.out, item, guard.known)
     except EditedError as error:
         return Step(item, str(error), kept=True)
-    except OSError as error:
+    except EXPECTED as error:
         return Step(item, f"{item.path}: {sentence(error)}")
     return Step(item, guard=guard)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import EXPECTED, sentence
 from ..progress import CancelToken
 from .edited import EditedError
+from .finished import is_finished
 from .journal import Journal
 from .line import Line, LocalLine, LostError, Pending
 from .plan import Step, plan, tidy
@@ -119,6 +120,10 @@ def run_job(
         if journal.changed:
             steps = plan(inputs, journal, overwrite=overwrite, again=again)
         tidy(out, inputs, journal)
+        for step in steps:
+            name = step.input.name
+            if step.kept and is_finished(out, name, journal.entries.get(name, {})):
+                journal.kept(step.input)
         count = sum(step.reason is None for step in steps)
         teller = Teller(len(steps), count, progress)
         line: Line
@@ -189,7 +194,7 @@ def _unless_changed(step: Step, out: Path) -> Step:
         step.guard.check(out, step.input)
     except EditedError as error:
         return replace(step, reason=str(error), kept=True)
-    except OSError as error:
+    except EXPECTED as error:
         return replace(step, reason=f"{step.input.path}: {sentence(error)}")
     return step
 

@@ -124,8 +124,9 @@ def _sources_in(folder: Path) -> Iterator[Path]:
     """The images of all results in a folder, as far as they are known."""
     entries = read_entries(folder)
     for entry in entries.values():
-        if isinstance(entry.get("path"), str):
-            yield Path(entry["path"])
+        path = entry.get("before", entry).get("path")
+        if isinstance(path, str):
+            yield Path(path)
     if not entries:
         with suppress(ValueError):  # there are none
             for image in finished_images(folder):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..io.atomic import replace_text
 from ..io.class_lists import classes_from_dict
 from ..progress import Cancelled
-from .finished import FinishedImage
+from .finished import FinishedImage, is_finished
 from .inputs import OWN_FOLDER
 from .journal import named, read_entries
 from .sheet import counted, sheet_path, write_sheets
@@ -267,6 +267,9 @@ def with_summary(
 def _entries_now(out: Path) -> dict[str, dict[str, Any]]:
     """The journal; of images that were corrected what they are now."""
     entries = read_entries(out)
+    for name, entry in entries.items():
+        if "before" in entry and is_finished(out, name, entry):
+            entries[name] = entry["before"]
     for name in corrected_names(out) & entries.keys():
         image = FinishedImage(out, name)
         with suppress(OSError, ValueError, KeyError, TypeError):

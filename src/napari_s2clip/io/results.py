@@ -97,6 +97,7 @@ def write_segmentation(
     stack: Stack | None = None,
     about: Mapping[str, Any] | None = None,
     check: Callable[[], None] | None = None,
+    leave: bool = False,
 ) -> list[Path]:
     """Write the maps, pictures and table of one image.
 
@@ -124,6 +125,9 @@ def write_segmentation(
     check : callable, optional
         Called when all files are complete and none has its name yet; what it raises
         keeps what was there.
+    leave : bool
+        Where some files have their places and others cannot get theirs, leave these in
+        a hidden folder, whose name begins with `TEMPORARY`.
 
     Returns
     -------
@@ -171,8 +175,8 @@ def write_segmentation(
             source.replace(path)
             placed += 1
     finally:
-        # Where some were placed and others not, these tell that nobody edited them.
-        if placed in (0, len(paths)):
+        # Others tell by them that nobody edited those that were placed.
+        if not leave or placed in (0, len(paths)):
             shutil.rmtree(folder, ignore_errors=True)
     return paths
 
