@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from ..io.results import MAPS
 from .finished import FinishedImage
 from .placed import digest_now, half_written
+from .reopen import stamp_of
 
 if TYPE_CHECKING:
     from .inputs import Input
@@ -40,8 +41,7 @@ def stamps_of(out: Path, item: Input) -> Stamps:
     found = {}
     for ending in _ENDINGS:
         with suppress(OSError):  # it is not there, or cannot be, as writing will tell
-            about = image.path(ending).stat()
-            found[ending] = (about.st_size, about.st_mtime_ns)
+            found[ending] = stamp_of(image.path(ending))
     return found
 
 

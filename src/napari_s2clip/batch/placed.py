@@ -9,7 +9,7 @@ from ..io.map_files import digest_of
 from ..io.open_image import open_image
 from ..io.results import MAPS, TEMPORARY
 
-__all__ = ["digest_now", "half_placed", "half_written"]
+__all__ = ["digest_now", "half_placed", "half_written", "has_newer_maps"]
 
 
 def half_placed(folder: Path, name: str) -> dict[str, str]:
@@ -34,6 +34,19 @@ def half_placed(folder: Path, name: str) -> dict[str, str]:
         if left and (now := digest_now(path)) in left:
             found[stage] = str(now)
     return found
+
+
+def has_newer_maps(folder: Path, name: str) -> bool:
+    """Whether a label file is newer than the description, which is written last.
+
+    Only then can it be of results that are half placed; no file is read.
+    """
+    try:
+        described = (folder / f"{name}.json").stat().st_mtime_ns
+    except OSError:
+        return True  # nobody knows
+    paths = (folder / f"{name}_{stage}.tif" for stage in MAPS)
+    return any(p.stat().st_mtime_ns > described for p in paths if p.exists())
 
 
 def digest_now(path: Path) -> str | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import EXPECTED, sentence
 from ..io.results import TEMPORARY, output_paths
 from .edited import EditedError, Guard, refuse_edited, stamps_of
-from .placed import half_placed
+from .placed import half_placed, has_newer_maps
 
 if TYPE_CHECKING:
     from ..progress import CancelToken
@@ -111,7 +111,7 @@ def tidy(out: Path, inputs: Sequence[Input], journal: Journal) -> None:
     """
     for folder in {out / item.folder for item in inputs}:
         left = list(folder.glob(f"{TEMPORARY}*")) if folder.is_dir() else []
-        for name in _images_in(folder, journal) if left else ():
+        for name in _unnoted_in(folder, journal) if left else ():
             with suppress(*EXPECTED):  # one that cannot be read is nobody's
                 placed = half_placed(out, name)
                 if placed:
@@ -120,9 +120,15 @@ def tidy(out: Path, inputs: Sequence[Input], journal: Journal) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _images_in(folder: Path, journal: Journal) -> list[str]:
-    """Images whose results lie in a folder."""
-    return [n for n in journal.entries if (journal.out / n).parent == folder]
+def _unnoted_in(folder: Path, journal: Journal) -> list[str]:
+    """Images of which files may have been placed without being noted."""
+    return [
+        name
+        for name, entry in journal.entries.items()
+        if (journal.out / name).parent == folder
+        # To read the maps of all others would take as long as many images do.
+        if entry.get("event") != "done" or has_newer_maps(journal.out, name)
+    ]
 
 
 def _place(path: Path) -> str:

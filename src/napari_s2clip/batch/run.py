@@ -104,8 +104,6 @@ def run_job(
     OSError
         If the journal cannot be written.
     """
-    from ..features.keep import open_store  # torch
-
     if in_work < 1:
         raise ValueError(f"in_work: {in_work}; give 1 or more")
     out = Path(out)
