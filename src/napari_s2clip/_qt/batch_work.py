@@ -7,12 +7,12 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..batch import (
     BatchProgress,
     Outcome,
+    facts_of,
     find_inputs,
     run_job,
     with_summary,
@@ -203,14 +203,7 @@ def run(
     job, choice = request.job, request.choice
     inputs: list[Input] = find_inputs(request.given, without=request.out, cancel=cancel)
     reports.names = [item.name for item in inputs]
-    facts: dict[str, Any] = {
-        "software": f"napari-s2clip {__version__}",
-        "model": job.model,
-        "device": job.device,
-        "precision": job.precision,
-        **job.classes.to_dict(),
-        "settings": job.settings.model_dump(mode="json"),
-    }
+    facts = facts_of(job)
 
     def load() -> S2CLIP:
         parts = needed_parts(job.settings)

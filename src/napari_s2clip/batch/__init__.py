@@ -12,6 +12,7 @@ from .report import BatchProgress
 from .run import Outcome, run_job
 from .summary import (
     FolderSummary,
+    facts_of,
     refresh_summary,
     summarise,
     with_summary,
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "JournalError",
     "Outcome",
+    "facts_of",
     "find_inputs",
     "read_list",
     "refresh_summary",

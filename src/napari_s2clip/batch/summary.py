@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from .. import __version__
 from ..io.atomic import replace_text
 from ..io.class_lists import classes_from_dict
 from ..progress import Cancelled
@@ -20,11 +21,13 @@ from .written import corrected_names
 
 if TYPE_CHECKING:
     from ..classes import ClassSet
+    from .job import Job
     from .run import Outcome
 
 __all__ = [
     "ClassCount",
     "FolderSummary",
+    "facts_of",
     "refresh_summary",
     "summarise",
     "with_summary",
@@ -108,6 +111,18 @@ class FolderSummary:
             "classes": [vars(count) for count in self.classes],
             "errors": dict(self.errors),
         }
+
+
+def facts_of(job: Job) -> dict[str, Any]:
+    """What a summary says of a job; device and precision are those that are wanted."""
+    return {
+        "software": f"napari-s2clip {__version__}",
+        "model": job.model,
+        "device": job.device,
+        "precision": job.precision,
+        **job.classes.to_dict(),
+        "settings": job.settings.model_dump(mode="json"),
+    }
 
 
 def summarise(entries: Iterable[Mapping[str, Any]], classes: ClassSet) -> FolderSummary:

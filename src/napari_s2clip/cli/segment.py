@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
-from .console import PROGRAM, ProgressBar, UsageError, complain, say
+from .console import ProgressBar, UsageError, complain, say
 from .options import (
     check_model,
     check_precision,
@@ -46,10 +45,10 @@ def run(options: argparse.Namespace) -> int:
     inputs = _inputs(options)
     if options.dry_run:
         return _dry_run(job, inputs, options)
-    from ..batch import run_job, with_summary, write_summary
+    from ..batch import facts_of, run_job, with_summary, write_summary
 
     images: list[dict[str, Any]] = []
-    facts = _facts(job, options)
+    facts = facts_of(job)
     started = time.perf_counter()
     seconds = facts["seconds"] = {"load": 0.0, "total": 0.0}
     talks = not options.quiet and options.json != "-"
@@ -201,18 +200,6 @@ def _dry_run(job: Job, inputs: list[Input], options: argparse.Namespace) -> int:
 def _unchanged(step: Step) -> str:
     """What is said of an image of which nothing is done."""
     return "skip" if step.done else "keep" if step.kept else "refuse"
-
-
-def _facts(job: Job, options: argparse.Namespace) -> dict[str, Any]:
-    """What the summaries say of the job; the device is the one that was found."""
-    return {
-        "software": f"{PROGRAM} {__version__}",
-        "model": options.model,
-        "device": job.device,
-        "precision": job.precision,
-        **job.classes.to_dict(),
-        "settings": job.settings.model_dump(mode="json"),
-    }
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
